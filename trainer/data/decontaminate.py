@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -102,6 +102,12 @@ def drop(rows: Sequence[T], report: Report) -> list[T]:
     if len(rows) != report.texts:
         raise ValueError(f"the report is of {report.texts} texts, not of these {len(rows)} rows")
     return [row for place, row in enumerate(rows) if place not in report.rows]
+
+
+def without(held_out: Iterable[Path], rows: Sequence[T], text: Callable[[T], str]) -> list[T]:
+    """The rows whose problem, found by `text`, does not overlap with a held-out file. Raises RowError."""
+    others = {str(path): read_texts(path) for path in held_out}
+    return drop(rows, find(map(text, rows), others))
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -3,17 +3,25 @@
 import json
 
 import pytest
+from places import BENCH, ROOT
+from typer.testing import CliRunner
 
 from runtime import settings
 from runtime.engines.base import Sampling
 from runtime.engines.scripted import ScriptedEngine
+from runtime.problems.formats import attempts as own
 from runtime.problems.labelled import labelled
+from runtime.prompts.actor_turn import conversation
 from runtime.search.solutions import Solution
 from runtime.types import Problem
+from trainer.__main__ import app
 from trainer.data.examples.critic import rollouts
+from trainer.data.examples.rft import write_right
 from trainer.data.first_error import with_first_error
 from trainer.data.rollouts import Rollouts
+from trainer.data.rows import read_rows
 from trainer.data.sources import RowError
+from trainer.training.recipe import read_recipe
 
 RIGHT, WRONG = "2 + 2 = 4\nThe answer is 4.", "2 + 2 = 5\nThe answer is 5."
 LUCKY = "2 + 2 = 5, and one less is right.\nThe answer is 4."
@@ -57,6 +65,37 @@ def test_a_critic_learns_from_right_attempts_without_a_false_equation(tmp_path):
     learned = list(rollouts(file))
     assert [attempt.problem.text for attempt in learned] == [problem.text for problem in PROBLEMS]
     assert all(attempt.first_error is None and attempt.problem.source == "own attempts" for attempt in learned)
+
+
+# Rejection sampling
+
+
+def test_an_actor_learns_each_of_its_right_solutions_once(tmp_path):
+    other = "Two and two: 2 + 2 = 4\nThe answer is 4."
+    third = "4 = 2 + 2\nThe answer is 4."
+    made = sampled([RIGHT, WRONG, LUCKY, RIGHT, other, third], PROBLEMS[:1], n=6)
+    list(made.run())
+    attempts = [own.read(row)[0] for row in made.rows()]
+    counts = write_right(tmp_path, attempts, most=2)
+    rows = [*read_rows(tmp_path / "actor.jsonl"), *read_rows(tmp_path / "actor-dev.jsonl")]
+    assert [row.reply for row in rows] == [((RIGHT, 1.0),), ((other, 1.0),)]
+    assert list(rows[0].messages) == conversation(PROBLEMS[0]) and all(row.ends for row in rows)
+    known = {"finished": 6, "right": 5, "without_a_false_equation": 4, "different": 3, "problems": 1}
+    assert counts == {**known, "rows": counts["rows"], "kept_apart": 2 - counts["rows"]}
+
+
+def test_right_solutions_become_rows_that_the_actors_recipe_trains(tmp_path):
+    problems = tmp_path / "problems.jsonl"
+    problems.write_text(
+        "".join(json.dumps({"question": f"What is 2 + {n}?", "answer": f"{2 + n}"}) + "\n" for n in (1, 2))
+    )
+    asked = ["rft", "--problems", str(problems), "--n", "2", "--model", str(BENCH), "--out", str(tmp_path), "--json"]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    summary = json.loads(done.stdout)
+    assert summary["sampled"] == 4 and summary["rows"] == len(list(read_rows(tmp_path / "actor.jsonl")))
+    recipe = read_recipe(ROOT / "trainer" / "recipes" / "sft" / "actor-bench.yaml", tmp_path)
+    assert recipe.data == (tmp_path / "actor.jsonl",)
 
 
 RIGHT_WAY = ("4 books cost 4 × 3 = 12 dollars.", "With the pen that is 12 + 2 = 14.")
