@@ -1,9 +1,10 @@
-"""Commands that make data: problems, rollouts, critiques, training examples, step labels and those agreed on."""
+"""Commands that make data: problems, rollouts, critiques, training examples, step labels, pairs."""
 
 from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -11,6 +12,7 @@ import typer
 
 from trainer.cli.options import (
     AdapterFile,
+    AdapterFiles,
     ExampleOptions,
     FullDistribution,
     Generated,
@@ -25,6 +27,8 @@ from trainer.cli.options import (
     Rollouts,
     Seed,
     Server,
+    adapter_files,
+    adapter_hashes,
     choices,
     collected,
     follow,
@@ -256,7 +260,11 @@ def traces(
 def labels(
     trajectories: Annotated[Path, typer.Option(help="JSON lines with `question`, `steps` and the reference `answer`.")],
     by: Annotated[
-        str, typer.Option(help="every-step (all prefixes are completed) or bisection (a search for the first error).")
+        str,
+        typer.Option(
+            help="every-step (all prefixes are completed), bisection (a search for the first error) or exact (a search "
+            "before the first equation that exact arithmetic refutes)."
+        ),
     ] = "every-step",
     n: Annotated[int, typer.Option(min=1, help="Completions of a prefix.")] = 8,
     stop_early: Annotated[
@@ -341,6 +349,111 @@ def agree(
     print(f"{len(kept)} of {len(attempts)} attempts are in {out}")
     for relation, count in counts.items():
         print(f"{count:6} {relation}")
+
+
+@app.command()
+def pairs(
+    out: Annotated[Path, typer.Option(help="Folder to write: pairs, and pairs of other problems kept apart.")],
+    problems: Annotated[
+        Path | None, typer.Option(help="JSON lines with `question` and `answer`, to sample attempts at.")
+    ] = None,
+    trajectories: Annotated[
+        list[Path] | None,
+        typer.Option(help="Attempts in any format, such as labelled or corrected by people; may be repeated."),
+    ] = None,
+    from_log: Annotated[
+        bool, typer.Option("--from-log", help="Also use ratings and corrections given in the app with consent.")
+    ] = False,
+    n: Annotated[int, typer.Option(min=1, help="Attempts at each problem.")] = 4,
+    by: Annotated[
+        str,
+        typer.Option(
+            help="How first errors are located: exact (arithmetic, else bisection by rollouts), bisection, every-step "
+            "or critic."
+        ),
+    ] = "exact",
+    rollouts: Annotated[int, typer.Option(min=1, help="Rollouts from each step that is tried or verified.")] = 8,
+    continuations: Annotated[
+        int, typer.Option(min=1, help="Continuations of the right steps before each first error.")
+    ] = 16,
+    winners: Annotated[int, typer.Option(min=1, help="Most winners of one loser.")] = 4,
+    least: Annotated[int, typer.Option(min=1, help="Rollouts from a winner that must reach the answer.")] = 2,
+    apart: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the problems kept apart.")] = 0.1,
+    temperature: Annotated[
+        float, typer.Option(min=0.1, max=2, help="Sampling temperature; nothing else is cut off.")
+    ] = 1.0,
+    winners_by: Annotated[
+        str | None, typer.Option(help="Another model that writes the winners; default: the model of the losers.")
+    ] = None,
+    adapters: AdapterFiles = None,
+    held_out: HeldOut = None,
+    limit: Limit = None,
+    model: Model = None,
+    server: Server = None,
+    parallel: Parallel = 16,
+    as_json: Json = False,
+) -> None:
+    """Make pairs of a right and a wrong step after the same right steps, both verified (Step-DPO). Resumable."""
+    from runtime import settings
+    from runtime.log.store import SessionLog
+    from runtime.studio.labelled import labelled_attempts
+    from trainer.data.sources import read_attempts, read_problems
+    from trainer.pipelines.pairs import Localiser, Making, Order, table
+
+    [located_by] = choices(by, "ways to locate", get_args(Localiser))
+    if not (problems or trajectories or from_log):
+        raise typer.BadParameter("give --problems, --trajectories or --from-log")
+    known = [attempt for path in trajectories or () for attempt in read_attempts(path)]
+    if from_log:
+        collected = labelled_attempts(SessionLog(settings.load().database))
+        known += [attempt.known for attempt in collected if not attempt.spoiled]
+    order = Order(n, located_by, rollouts, continuations, winners, least, apart)
+    files = adapter_files(adapters)
+    other = opened(winners_by, parallel) if winners_by else nullcontext((None, None))
+    with opened(model, parallel, files, server) as (engine, chosen), other as (writer, _):
+        sampling = sampling_of(chosen, temperature, full_distribution=False).unfiltered()
+        making = Making(order, engine, chosen, sampling, follow, writer, adapter_hashes(files, engine, chosen))
+        summary = making.make(read_problems(problems, limit) if problems else [], known, held_out or (), out)
+    print(json.dumps(summary, ensure_ascii=False) if as_json else table(summary))
+
+
+@app.command()
+def rft(
+    problems: Annotated[Path, typer.Option(help="JSON lines with `question` and `answer`.")],
+    out: Annotated[Path, typer.Option(help="Folder to write: rows for the actor, and those of other problems.")],
+    n: Annotated[int, typer.Option(min=1, help="Samples of each problem.")] = 8,
+    most: Annotated[int, typer.Option(min=1, help="Most different solutions of a problem.")] = 4,
+    temperature: Annotated[
+        float, typer.Option(min=0.1, max=2, help="Sampling temperature; nothing else is cut off.")
+    ] = 1.0,
+    held_out: HeldOut = None,
+    limit: Limit = None,
+    model: Model = None,
+    server: Server = None,
+    parallel: Parallel = 16,
+    as_json: Json = False,
+) -> None:
+    """Make training examples of a model's own right solutions, each different one once (RFT). Resumable."""
+    from runtime.problems.formats import attempts as own
+    from trainer.data.decontaminate import without
+    from trainer.data.examples.rft import write_right
+    from trainer.data.rollouts import Rollouts
+    from trainer.data.sources import read_problems
+
+    rows = without(held_out or (), read_problems(problems, limit), lambda problem: problem.text)
+    with opened(model, parallel, server=server) as (engine, settings):
+        sampling = sampling_of(settings, temperature, full_distribution=False).unfiltered()
+        sampled = Rollouts(rows, engine, settings, sampling, n)
+        follow("Sampling", sampled.run(), len(sampled.problems), lambda: sampled.tokens)
+    summary = write_right(out, [own.read(row)[0] for row in sampled.rows()], most)
+    if as_json:
+        print(json.dumps({"model": sampled.engine.model, "sampled": n * len(sampled.problems), **summary}))
+        return
+    print(
+        f"{n * len(sampled.problems)} solutions sampled, {summary['right']} right, {summary['different']} of them "
+        f"different and without a false equation\n{summary['rows']} rows of {summary['problems']} problems are in "
+        f"{out / 'actor.jsonl'}, {summary['kept_apart']} of others in actor-dev.jsonl"
+    )
 
 
 def _line(row: dict[str, Any]) -> str:

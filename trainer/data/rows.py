@@ -1,5 +1,5 @@
-"""Training rows, as JSON lines. `messages` is the conversation before the adapter's turn, and the turn is either
-written or scored.
+"""Training rows, as JSON lines. `messages` is the conversation before the adapter's turn, and the turn is written or
+scored, or two ways to write it are compared.
 
 A written turn consists of pieces, each with the weight of its tokens in the loss, 0 for text that is only read:
 `{"messages": [...], "reply": [["Lena has 3 × 4 = 12 pens. [", 0], ["right", 1], ["]", 1]]}`.
@@ -8,6 +8,9 @@ A scored turn consists of parts that are only read; at the end of each, the prob
 second is learned:
 `{"messages": [...], "parts": ["3 × 4 = 12 [", "]\\n12 - 2 = 9 ["], "words": ["right", "wrong"], "labels": [1, 0],
 "outcome": 0}`.
+
+Two ways to go on are not stored as rows, but read from pairs of attempts in any format
+(`trainer.data.examples.preference`).
 """
 
 from __future__ import annotations
@@ -68,6 +71,18 @@ class ScoredRow(Value):
         return self.model_copy(update={"labels": (*[None] * (len(self.parts) - 1), self.outcome)})
 
 
+class PairRow(Value):
+    """A turn that was begun, and two ways to go on."""
+
+    messages: tuple[Message, ...] = Field(min_length=1)
+    begun: str = ""
+    """What is only read: complete lines, each with its newline."""
+    chosen: str = Field(min_length=1)
+    rejected: str = Field(min_length=1)
+    ends: tuple[bool, bool] = (False, False)
+    """Whether the turn ends after the chosen and after the rejected text, so that the end token is compared too."""
+
+
 @dataclass(frozen=True)
 class Tokens:
     """The tokens of a row."""
@@ -110,6 +125,28 @@ class ScoredExample(Tokens):
         return len(self.labels)
 
 
+@dataclass(frozen=True)
+class PairExample(Tokens):
+    """A turn that was begun, and two ways to go on. The suffix holds what both share, then the tokens of the chosen
+    one, then those of the rejected one."""
+
+    chosen: int
+    """Number of tokens."""
+    rejected: int
+    reference: tuple[float, float] | None = None
+    """Log-probabilities of both by the model that the training starts from."""
+
+    @property
+    def shared(self) -> int:
+        """Number of tokens of the suffix that both share."""
+        return len(self.suffix) - self.chosen - self.rejected
+
+    @property
+    def learned(self) -> int:
+        """Number of compared tokens."""
+        return self.chosen + self.rejected
+
+
 class Encoder:
     """Turns rows into tokens as the runtime's engines do: conversation first, then piece by piece. Raises EngineError
     if the chat template cannot activate an activated adapter."""
@@ -133,10 +170,15 @@ class Encoder:
     def __call__(self, row: ScoredRow) -> ScoredExample: ...
 
     @overload
-    def __call__(self, row: Row | ScoredRow) -> Example | ScoredExample: ...
+    def __call__(self, row: PairRow) -> PairExample: ...
 
-    def __call__(self, row: Row | ScoredRow) -> Example | ScoredExample:
+    @overload
+    def __call__(self, row: Row | ScoredRow | PairRow) -> Example | ScoredExample | PairExample: ...
+
+    def __call__(self, row: Row | ScoredRow | PairRow) -> Example | ScoredExample | PairExample:
         """Raises ValueError if the conversation does not end in the activation tokens."""
+        if isinstance(row, PairRow):
+            return self._compared(row)
         return self._written(row) if isinstance(row, Row) else self._scored(row)
 
     def _written(self, row: Row) -> Example:
@@ -163,13 +205,42 @@ class Encoder:
                 marks[len(tokens) - 1] = label
         return ScoredExample(tuple(prefix), tuple(tokens), tuple(marks), tuple(marks.values()), (right, wrong))
 
+    def _compared(self, row: PairRow) -> PairExample:
+        """Beginning and continuation are tokenised together and split where the two ways part, as the last token of
+        the beginning may merge with what follows."""
+        prefix, opening = self._opened(row.messages)
+        texts = (row.begun, row.begun + row.chosen, row.begun + row.rejected)
+        begun, *ways = (self.chat.prompt_tokens([*row.messages, _reply(text)]) for text in texts)
+        shared = _common(begun, *ways)
+        if shared < len(prefix) + len(opening):
+            raise ValueError("its first token merges with the tokens that open the turn")
+        chosen, rejected = (
+            [*way[shared:], *[self.chat.end] * ends] for way, ends in zip(ways, row.ends, strict=True)
+        )  # fmt: skip
+        if not (chosen and rejected):
+            raise ValueError("the chosen or the rejected text has no token of its own")
+        return PairExample(
+            tuple(prefix), (*begun[len(prefix) : shared], *chosen, *rejected), len(chosen), len(rejected)
+        )  # fmt: skip
+
     def _opened(self, messages: Sequence[Message]) -> tuple[list[int], list[int]]:
         """The tokens that the base reads, and those that open the adapter's turn."""
-        read = self.chat.prompt_tokens([*messages, Message(role="assistant", content="")])
+        read = self.chat.prompt_tokens([*messages, _reply("")])
         begin = len(read) - len(self.invocation) if self.invocation else 0
         if self.invocation and tuple(read[begin:]) != self.invocation:
             raise ValueError("the conversation does not end in the tokens that activate this adapter")
         return read[:begin], read[begin:]
+
+
+def _reply(text: str) -> Message:
+    return Message(role="assistant", content=text)
+
+
+def _common(*rows: Sequence[int]) -> int:
+    """The number of tokens with which all rows begin."""
+    return next(
+        (place for place, tokens in enumerate(zip(*rows, strict=False)) if len({*tokens}) > 1), min(map(len, rows))
+    )
 
 
 def read_rows(path: Path, limit: int | None = None) -> Iterator[Row | ScoredRow]:

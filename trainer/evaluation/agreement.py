@@ -15,9 +15,9 @@ from typing import Literal
 
 from runtime.critic.aggregation import Aggregation
 from runtime.critic.critic import UNTRAINED, first_error
+from runtime.critic.evidence import examine
 from runtime.problems.labelled import LabelledTrajectory
 from trainer.data.first_error import first_false
-from trainer.evaluation.calibrate import cases
 from trainer.evaluation.evidence import JudgedEvidence
 
 Judge = Literal["arithmetic", "critic"]
@@ -35,11 +35,12 @@ def by_arithmetic(attempts: Sequence[LabelledTrajectory]) -> Opinions:
 
 def by_critic(evidence: JudgedEvidence, weights: Mapping[str, Aggregation]) -> Opinions:
     """As the app's quick check judges."""
-    findings = evidence.findings()
-    judged = [attempt for attempt, found in zip(evidence.attempts, findings, strict=True) if found is not None]
     rule = weights.get("quick", UNTRAINED)
-    given = cases(evidence.attempts, findings, evidence.sources)
-    return {attempt.key: first_error(case.steps, rule) for attempt, case in zip(judged, given, strict=True)}
+    return {
+        attempt.key: first_error(examine(attempt.problem, attempt.trajectory, found, evidence.sources), rule)
+        for attempt, found in zip(evidence.attempts, evidence.findings(), strict=True)
+        if found is not None
+    }
 
 
 def agreed(attempts: Sequence[LabelledTrajectory], opinions: Opinions) -> list[LabelledTrajectory]:

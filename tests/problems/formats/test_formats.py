@@ -75,6 +75,14 @@ ROWS = {
         "full_chosen": " 12 + 5 = 17\nStep 3: The answer is 17.",
         "full_rejected": "Let's think step by step.\nStep 1: 3 * 4 = 12\nStep 2: 12 - 5 = 7\nStep 3: The answer is 7.",
     },
+    "Math-Step-DPO-10K, as `trainer pairs` writes them": {
+        "dataset": "own", "prompt": ASKED, "answer": "17", "licence": "MIT", "chosen_by": "a", "rejected_by": "b",
+        "initial_reason_steps": "Let's think step by step.\nStep 1: 3 * 4 = 12\nStep 2:",
+        "chosen": "12 + 5 = 17", "rejected": "12 - 5 = 7", "full_rejected": "12 - 5 = 7\nStep 3: The answer is 7.",
+        "chosen_labels": [{"step": 1, "by": "rollouts", "k": 2, "n": 4}],
+        "rejected_labels": [{"step": 0, "by": "rollouts", "value": 1, "drawn": "derived"}],
+        "reference_solution": "3 * 4 = 12\n5 + 12 = 17",
+    },
     "MathCritique": {
         "idx": 4, "dataset_type": "gsm8k", "question": ASKED, "answer": "17", "actor_model": "actor",
         "origin_response": "\n".join(STEPS), "correctness-origin": False, "critic_model": "critic",
@@ -155,6 +163,7 @@ STATED = {
     "MATH-Minos": [("unknown", False, 3)],
     "MATH-Minos, stage 2": [("unknown", False, 3)],
     "Math-Step-DPO-10K": [("unknown", True, 3), (1, False, 3)],
+    "Math-Step-DPO-10K, as `trainer pairs` writes them": [("unknown", None, 2), (1, False, 3), (None, True, 2)],
     "MathCritique": [("unknown", False, 3), ("unknown", True, 3)],
     "BIG-Bench-Mistake": [(1, False, 2)],
     "PRMBench": [(1, None, 3), (None, None, 2)],
@@ -197,7 +206,8 @@ def test_labels_say_who_gave_them():
     assert {name: {label.by for one in read(row) for label in one.labels} for name, row in ROWS.items()} == {
         "ProcessBench": set(), "MR-GSM8K": set(), "PRM800K": {"human"}, "PRM800K, phase 2": {"human"},
         "Math-Shepherd": {"rollouts"}, "MATH-Minos": set(), "MATH-Minos, stage 2": set(),
-        "Math-Step-DPO-10K": {"annotator"}, "MathCritique": {"critic"},
+        "Math-Step-DPO-10K": {"annotator"},
+        "Math-Step-DPO-10K, as `trainer pairs` writes them": {"rollouts"}, "MathCritique": {"critic"},
         "BIG-Bench-Mistake": set(), "PRMBench": {"injection"}, "TRL stepwise": {None}, "TRL preference": set(),
         "messages": set(), "rated steps": {"human"}, "our own rows": {"rollouts"},
         "our own rows, as the shared files have them": set(),

@@ -163,9 +163,10 @@ def divided(attempts: Sequence[LabelledTrajectory], held_out: Sequence[Path]) ->
     return Division(learned, kept, report)
 
 
-def kept_apart(problem: Problem) -> bool:
-    """Whether a problem is kept apart; depends on its text only, so every run keeps the same ones."""
-    return int(problem.id, 16) % 1000 < 1000 * KEPT_APART
+def kept_apart(problem: Problem, share: float = KEPT_APART) -> bool:
+    """Whether a problem is kept apart; depends on its text only, so every run keeps the same ones, and a larger share
+    also those of a smaller one."""
+    return int(problem.id, 16) % 1000 < 1000 * share
 
 
 def write_attempts(path: Path, attempts: Iterable[LabelledTrajectory]) -> None:
