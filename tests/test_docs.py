@@ -32,12 +32,15 @@ ELSEWHERE = {"vllm", ".venv/llama-server/llama-server"}
 BENCH = str(ROOT / "data" / "models" / "bench" / "bench.gguf")
 SLOW = (
     "runtime models pull", "runtime doctor --tune", "trainer retrain", "trainer sft", "trainer verifier ",
+    "trainer preference", "--adapters actor=",
     "trainer export", "trainer calibrate", "trainer promote", "trainer pretrain", "trainer fitness", "trainer improve",
     "trainer reproduce", "--adapters verifier=",
 )  # fmt: skip
 """Commands that need a network, a file of a long run, or minutes: parsed here, and run by the tests of their code."""
 SMALLER = {
     "trainer rollouts": "--n 1 --limit 2",
+    "trainer pairs": "--n 1 --limit 1 --rollouts 1 --continuations 1 --least 1",
+    "trainer rft": "--n 1 --limit 2",
     "trainer evaluations --generated 60 --annotator llm": "--generated 1",
     "--annotator llm": "--problems 1 --generators rg1 --refinements 0",
     "trainer labels": "--n 1 --limit 1",
@@ -49,6 +52,8 @@ SMALLER = {
     "trainer choose": "--n 2 --limit 1",
 }
 """Options that make a command short; the last of a repeated option counts."""
+MODELS = ("--model", "--critic", "--annotator-model", "--winners-by")
+"""Options that name a model."""
 PROBLEM = "Lena buys 3 notebooks for 4 dollars each and a pen for 2 dollars. How much in all?"
 
 
@@ -152,7 +157,7 @@ def invoked(words: list[str]):
 
 def made_small(words: list[str]) -> list[str]:
     """A command with the bench model and options that make it short."""
-    models = {i + 1 for i, word in enumerate(words) if word in ("--model", "--critic", "--annotator-model")}
+    models = {i + 1 for i, word in enumerate(words) if word in MODELS}
     words = [BENCH if i in models else word for i, word in enumerate(words)]
     short = (options.split() for name, options in SMALLER.items() if name in command_line(words))
     return [*words, *next(short, [])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -66,6 +66,39 @@ def verifier(
     _train(recipe, data, as_json, objective=objective, init=start, minutes=minutes, limit=limit)
 
 
+@app.command()
+def preference(
+    recipe: Annotated[Path, typer.Argument(help="YAML recipe, such as one of trainer/recipes/preference/.")],
+    data: Data = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="step (Step-DPO), full (DPO on continuations), independent (DPO on whole solutions) or foreign "
+            "(winners of another model or a person); default: the recipe's."
+        ),
+    ] = None,
+    beta: Annotated[
+        float | None, typer.Option(min=0.001, help="How strongly it is held to its start; default: the recipe's.")
+    ] = None,
+    length_normalised: Annotated[
+        bool, typer.Option("--length-normalised", help="Compare means over tokens instead of sums.")
+    ] = False,
+    init: Annotated[
+        Path | None, typer.Option(help="Folder of an actor's adapter to start from, which is also the reference.")
+    ] = None,
+    minutes: Minutes = None,
+    limit: Limit = None,
+    as_json: Json = False,
+) -> None:
+    """Train an actor on pairs of a right and a wrong step (Step-DPO), or of solutions (DPO). Resumable."""
+    from trainer.data.examples.preference import Kind
+
+    if kind:
+        choices(kind, "kinds", get_args(Kind))
+    changes = {"kind": kind, "beta": beta, "length_normalised": length_normalised or None}
+    _train(recipe, data, as_json, init=init and init.resolve(), minutes=minutes, limit=limit, **changes)
+
+
 def _train(recipe: Path, data: Path | None, as_json: bool, **changes: Any) -> None:
     from runtime import settings
     from trainer.data.examples.attempts import examples_folder
@@ -87,6 +120,10 @@ def _train(recipe: Path, data: Path | None, as_json: bool, **changes: Any) -> No
         f"{summary['seconds']:.0f} s: {summary['examples_per_second']} examples/s, "
         f"{summary['tokens_per_second']} tokens/s in {summary['dtype']}"
     )
+    if judging := summary.get("judging"):
+        last = list(judging.values())[-1]
+        print(f"{last['accuracy']:.0%} of {last['n']} held-out pairs judged rightly, mean margin {last['margin']:.2f}")
+        print(f"The curve is in {summary['plot']}", file=sys.stderr)
     if not summary["finished"]:
         print("The time limit came before the last row. The same command with more --minutes resumes.", file=sys.stderr)
     print(f"The adapter is in {summary['adapter']}", file=sys.stderr)

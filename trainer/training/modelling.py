@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel, Pr
 from runtime.engines.base import EngineError
 from runtime.engines.hf.loading import fastest_dtype, first_line, nf4
 from runtime.files import saved_by_library
-from trainer.data.rows import Tokens
+from trainer.data.rows import PairExample, Tokens
 from trainer.training.recipe import Recipe, RecipeError
 
 E = TypeVar("E", bound=Tokens)
@@ -165,13 +165,37 @@ def read_prefix(model: PeftModel, batch: Batch) -> Kept:
 
 def read_suffix(model: PeftModel, batch: Batch, kept: Kept) -> torch.Tensor:
     """The final states (B, T, width) of the suffix, read by the adapter after the prefix."""
+    mask = torch.cat([batch.prefix_mask, batch.suffix_mask], 1) if kept else batch.suffix_mask
+    steps = torch.arange(batch.suffix.shape[1], device=mask.device)
+    return _read(model, batch, kept, mask, steps)
+
+
+def read_branches(model: PeftModel, batch: Batch[PairExample], kept: Kept) -> torch.Tensor:
+    """As `read_suffix`, but the tokens of the rejected one follow what both share, and do not see the chosen one: each
+    token sees the prefix, what is shared, and those before it in its own branch."""
+    length, device = batch.suffix.shape[1], batch.suffix.device
+    branch = torch.zeros_like(batch.suffix)
+    steps = torch.arange(length, device=device).repeat(len(branch), 1)
+    for row, example in enumerate(batch.examples):
+        second = example.shared + example.chosen
+        branch[row, example.shared : second] = 1
+        branch[row, second:] = 2
+        steps[row, second:] -= example.chosen
+    own = (branch[:, :, None] == branch[:, None, :]) | (branch[:, None, :] == 0)
+    seen = own & torch.ones(length, length, dtype=torch.bool, device=device).tril() & batch.suffix_mask[:, None].bool()
+    if kept:
+        seen = torch.cat([batch.prefix_mask[:, None].bool().expand(-1, length, -1), seen], 2)
+    hidden = torch.zeros(seen.shape, dtype=model.dtype, device=device).masked_fill(~seen, torch.finfo(model.dtype).min)
+    return _read(model, batch, kept, hidden[:, None], steps)
+
+
+def _read(model: PeftModel, batch: Batch, kept: Kept, mask: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+    """The final states of the suffix, whose tokens stand `steps` after the prefix. The mask is of rows, or of pairs of
+    tokens as in attention: (B, 1, T, P + T), added to the scores."""
     options: dict[str, Any] = {"use_cache": False}
-    mask = batch.suffix_mask
     if kept:
         # A new cache each time, because reading the suffix extends it.
         options = {"past_key_values": DynamicCache(kept), "use_cache": True}
-        mask = torch.cat([batch.prefix_mask, mask], 1)
-    steps = torch.arange(batch.suffix.shape[1], device=mask.device)
     positions = batch.prefix_mask.sum(1, keepdim=True) + steps
     read = _inner(model).model
     return read(input_ids=batch.suffix, attention_mask=mask, position_ids=positions, **options).last_hidden_state

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from runtime.errors import SoliloquyError
 from runtime.models.adapter_cards import with_role
 from runtime.types import Value
+from trainer.data.examples.preference import Kind
 
 
 class RecipeError(SoliloquyError):
@@ -24,11 +25,18 @@ class Recipe(Value):
     """Name of a model of the catalogue, a transformers folder, a GGUF file, or a model of a hub."""
     role: str
     """The adapter's role: "critic", "actor", "selftalk", "verifier"."""
-    objective: Literal["sft", "prm", "orm"] = "sft"
-    """What is learned: the words of a turn (`trainer.training.sft`), or the score of a verifier at every mark (prm) or
-    at the last one (orm; `trainer.training.verifier`)."""
+    objective: Literal["sft", "prm", "orm", "preference"] = "sft"
+    """What is learned: the words of a turn (`trainer.training.sft`), the score of a verifier at every mark (prm) or at
+    the last one (orm; `trainer.training.verifier`), or which of two ways to go on is better
+    (`trainer.training.preference`)."""
+    kind: Kind = "step"
+    """What of a pair is compared (`trainer.data.examples.preference`)."""
+    beta: float = Field(default=0.4, gt=0)
+    """How strongly preference training is held to the model that it starts from; the paper's value for most models."""
+    length_normalised: bool = False
+    """Compare means over tokens instead of sums; beta is then about as many times larger as a step has tokens."""
     data: tuple[Path, ...] = Field(min_length=1)
-    """Files of rows (`trainer.data.rows`), relative to the data folder."""
+    """Files of rows (`trainer.data.rows`), or of pairs, relative to the data folder."""
     dev: Path | None = None
     """Validation rows, whose loss is computed at each checkpoint."""
     init: Path | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,10 +28,13 @@ from runtime.files import folder_of, sha256_of, write_whole
 from runtime.problems.json_rows import RowError
 from runtime.settings import Settings
 from runtime.types import content_hash
-from trainer.data.rows import Encoder, Example, Row, ScoredExample, ScoredRow, read_rows
+from trainer.data.examples.preference import read_pairs
+from trainer.data.rows import Encoder, Example, PairExample, PairRow, Row, ScoredExample, ScoredRow, read_rows
 from trainer.evaluation.meta import meta_evaluation
 from trainer.training import sft
+from trainer.training.judging_plot import plot_judging
 from trainer.training.modelling import Loss, open_for_tuning, pad_token, save_adapter
+from trainer.training.preference import PreferenceLoss, judged, with_references
 from trainer.training.prefix_loop import Tuning
 from trainer.training.recipe import Recipe, RecipeError
 from trainer.training.schedule import Record, Report
@@ -47,13 +50,13 @@ DEV_ROWS = 64
 class TrainingSet:
     """Rows as tokens, and the numbers of skipped ones."""
 
-    examples: list[Example] | list[ScoredExample]
+    examples: list[Example] | list[ScoredExample] | list[PairExample]
     too_long: int
     nothing_to_learn: int
 
     @property
     def learned(self) -> int:
-        """Number of learned tokens, or of a verifier's labels."""
+        """Number of learned or compared tokens, or of a verifier's labels."""
         return sum(example.learned for example in self.examples)
 
 
@@ -63,8 +66,9 @@ class Run:
     def __init__(self, recipe: Recipe, settings: Settings) -> None:
         self.base = _base(recipe, settings)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        idle = set() if recipe.objective == "preference" else _COMPARED
         decides = {
-            **recipe.model_dump(mode="json", exclude=_INCIDENTAL),
+            **recipe.model_dump(mode="json", exclude=_INCIDENTAL | idle),
             **({"objective": recipe.objective} if recipe.objective != "sft" else {}),
             # By the names and values of the first release, so that its runs resume.
             **{"voice": recipe.role, "loop": "prefixed" if recipe.loop == "prefix" else recipe.loop},
@@ -134,19 +138,32 @@ class Run:
     # Both loops leave the adapter in its folder and return whether all rows were read.
 
     def _with_prefixes(self, examples: list, dev: list, report: Report) -> bool:
-        loss: Loss = sft.loss if self.recipe.objective == "sft" else BalancedLoss.of(examples)
         model, pad = open_for_tuning(self.base.as_posix(), self.recipe, self.device), pad_token(self.tokenizer)
-        tuning = Tuning(model, examples, loss, self.recipe, self.folder, pad, dev, self._prediction(pad))
+        if self.recipe.objective == "preference":  # before a checkpoint changes the adapter
+            parts = ((examples, "reference.jsonl"), (dev, "reference-dev.jsonl"))
+            examples, dev = (with_references(model, part, self.recipe, self.folder / f, pad) for part, f in parts)
+        loss = self._loss(examples)
+        tuning = Tuning(model, examples, loss, self.recipe, self.folder, pad, dev, self._prediction(loss, dev, pad))
         with closing(tuning.run()) as steps:  # if `report` raises, the progress is saved
             for progress in steps:
                 report(progress)
         save_adapter(model, self.adapter, self.encoder.invocation)
         return tuning.finished
 
-    def _prediction(self, pad: int) -> Callable[[PeftModel], dict[str, Any]] | None:
-        """Measures how a verifier predicts the outcomes of the validation attempts; None without any."""
+    def _loss(self, examples: list) -> Loss:
+        if self.recipe.objective == "sft":
+            return sft.loss
+        if self.recipe.objective == "preference":
+            return PreferenceLoss(self.recipe.beta, self.recipe.length_normalised)
+        return BalancedLoss.of(examples)
+
+    def _prediction(self, loss: Loss, dev: list, pad: int) -> Callable[[PeftModel], dict[str, Any]] | None:
+        """Measures how validation pairs are judged, or how a verifier predicts the outcomes of validation attempts;
+        None without any."""
         if self.recipe.objective == "sft" or not self.recipe.dev:
             return None
+        if isinstance(loss, PreferenceLoss):
+            return (lambda model: judged(model, loss, dev, self.recipe.batch, pad)) if dev else None
         rows = (self.encoder(_as_predicted(row, self.recipe)) for row in islice(read_rows(self.recipe.dev), DEV_ROWS))
         attempts = [row for row in rows if isinstance(row, ScoredExample) and row.marks]
         attempts = [attempt for attempt in attempts if attempt.length <= self.recipe.longest]
@@ -170,7 +187,7 @@ class Run:
 
     def _read(self, files: tuple[Path, ...] | list[Path], limit: int | None) -> TrainingSet:
         examples, too_long, empty = [], 0, 0
-        for number, row in enumerate(islice(chain.from_iterable(map(read_rows, files)), limit), 1):
+        for number, row in enumerate(islice(chain.from_iterable(map(self._rows, files)), limit), 1):
             try:
                 example = self.encoder(_as_learned(row, self.recipe))
             except ValueError as error:
@@ -183,9 +200,13 @@ class Run:
                 examples.append(example)
         return TrainingSet(examples, too_long, empty)
 
+    def _rows(self, file: Path) -> Iterator[Row | ScoredRow | PairRow]:
+        return read_pairs(file, self.recipe.kind) if self.recipe.objective == "preference" else read_rows(file)
+
     def _summary(self, finished: bool) -> dict[str, Any]:
         steps = Record(self.folder).read()
         seconds, tokens = sum(step.seconds for step in steps), sum(step.tokens for step in steps)
+        outcomes = {step.step: step.outcomes for step in steps if step.outcomes}
         return {
             "recipe": self.recipe.model_dump(mode="json"),
             "base": self.base.as_posix(),
@@ -201,20 +222,31 @@ class Run:
             "examples_per_second": round(sum(step.examples for step in steps) / seconds, 3),
             "losses": [step.loss for step in steps],
             "dev_losses": {step.step: step.dev for step in steps if step.dev is not None},
-            "meta_evaluation": {step.step: step.outcomes for step in steps if step.outcomes},
+            **(self._judging(outcomes) if self.recipe.objective == "preference" else {"meta_evaluation": outcomes}),
             "dtype": self.recipe.dtype,
             "device": self.device,
             "versions": {name: version(name) for name in LIBRARIES},
         }
 
+    def _judging(self, outcomes: dict[int, dict[str, Any]]) -> dict[str, Any]:
+        """How held-out pairs were judged along the training, and a plot of it."""
+        file = self.folder / "judging.png"
+        if outcomes:
+            plot_judging(outcomes, file)
+        return {"judging": outcomes, "plot": file.as_posix() if outcomes else None}
 
+
+_COMPARED = {"kind", "beta", "length_normalised"}
+"""Entries that matter only to preference training."""
 _INCIDENTAL = {"role", "objective", "base", "data", "dev", "init", "minutes", "save_every", "keep_prefixes"}
 """Entries without influence on the adapter, or identified otherwise: files by their contents, the role by its former
 name, the objective only where it is none of the first release."""
 
 
-def _as_learned(row: Row | ScoredRow, recipe: Recipe) -> Row | ScoredRow:
+def _as_learned(row: Row | ScoredRow | PairRow, recipe: Recipe) -> Row | ScoredRow | PairRow:
     """The row with the labels of the recipe's objective. Raises ValueError for a row of another objective."""
+    if isinstance(row, PairRow):
+        return row
     if isinstance(row, Row):
         if recipe.objective != "sft":
             raise ValueError(f"it is a turn to write, and objective: {recipe.objective} learns scored turns")
@@ -224,10 +256,10 @@ def _as_learned(row: Row | ScoredRow, recipe: Recipe) -> Row | ScoredRow:
     return row.of_outcome if recipe.objective == "orm" else row
 
 
-def _as_predicted(row: Row | ScoredRow, recipe: Recipe) -> Row | ScoredRow:
+def _as_predicted(row: Row | ScoredRow, recipe: Recipe) -> Row | ScoredRow | PairRow:
     """The row with every mark that the objective reads, each labelled with the outcome. Raises ValueError as above."""
     learned = _as_learned(row, recipe)
-    if isinstance(learned, Row) or recipe.objective == "orm":
+    if not isinstance(learned, ScoredRow) or recipe.objective == "orm":
         return learned
     return learned.model_copy(update={"labels": (learned.outcome,) * len(learned.parts)})
 

@@ -33,7 +33,8 @@ class Progress:
     dev: float | None = None
     """Mean loss of validation rows, if computed at this step."""
     outcomes: dict[str, Any] | None = None
-    """How well a verifier predicts the outcomes of the validation attempts then (`trainer.evaluation.meta`)."""
+    """How well a verifier predicts the outcomes of the validation attempts then (`trainer.evaluation.meta`), or how
+    validation pairs are judged (`trainer.training.preference`)."""
 
 
 Report = Callable[[Progress], None]

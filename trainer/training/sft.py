@@ -7,7 +7,7 @@ from peft import PeftModel
 from torch.nn.utils.rnn import pad_sequence
 
 from trainer.data.rows import Example
-from trainer.training.chunked_loss import weighted_loss
+from trainer.training.chunked_loss import token_losses
 from trainer.training.modelling import Batch, Kept, output_layer, read_suffix
 
 
@@ -17,5 +17,5 @@ def loss(model: PeftModel, batch: Batch[Example], kept: Kept) -> torch.Tensor:
     weights = pad_sequence([torch.tensor(e.weights) for e in batch.examples], True, 0.0).to(states.device)[:, 1:]
     learned = weights > 0
     words = batch.suffix[:, 1:][learned]
-    total = weighted_loss(states[:, :-1][learned], output_layer(model), words, weights[learned])
-    return total / len(batch.suffix)
+    losses = token_losses(states[:, :-1][learned], output_layer(model), words)
+    return (losses * weights[learned]).sum() / len(batch.suffix)
