@@ -84,6 +84,7 @@ def test_an_actor_learns_each_of_its_right_solutions_once(tmp_path):
     assert counts == {**known, "rows": counts["rows"], "kept_apart": 2 - counts["rows"]}
 
 
+@pytest.mark.rest
 def test_right_solutions_become_rows_that_the_actors_recipe_trains(tmp_path):
     problems = tmp_path / "problems.jsonl"
     problems.write_text(
