@@ -4,7 +4,7 @@ cover 90 %."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import comb, sqrt
@@ -97,6 +97,15 @@ def mcnemar(wins: int, losses: int) -> float:
     n = wins + losses
     tail = sum(comb(n, k) for k in range(min(wins, losses) + 1)) / 2**n
     return min(1.0, 2 * tail)
+
+
+def holm(p: Mapping[str, float]) -> dict[str, float]:
+    """The p-values of several tests, by name, adjusted by Holm's step-down procedure (1979)."""
+    adjusted, largest = {}, 0.0
+    for place, name in enumerate(sorted(p, key=p.__getitem__)):
+        largest = max(largest, min(1.0, (len(p) - place) * p[name]))
+        adjusted[name] = largest
+    return adjusted
 
 
 def f1(truth: Sequence[bool], found: Sequence[bool], kind: bool = True) -> float:

@@ -1,9 +1,7 @@
 """A verdict on each of MathCritique's claims MC1-MC12, with the figures behind it.
 
-holds: the 90 % interval of every paired difference lies on the claimed side. consistent: every difference does. does
-not hold: some difference is zero or has the other sign. MC3, MC6, MC8, MC10 and MC11 compare shares or counts without
-an interval, so they are consistent at best; MC7 allows a loss on easy problems within the interval. Claims that were
-not measured are marked so.
+MC3, MC6, MC8, MC10 and MC11 compare shares or counts without an interval, so they are consistent at best; MC7 allows a
+loss on easy problems within the interval.
 """
 
 from __future__ import annotations
@@ -11,26 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Literal
 
-from runtime.types import Value
-from trainer.reproductions.ground.fitness import NOT_TESTABLE, Criterion, Name, misses
+from trainer.reproductions.claims import Bools, Claim, Verdict, if_testable, share, unmeasured, verdict_of, with_p
+from trainer.reproductions.ground.fitness import Criterion, Name
 from trainer.reproductions.mathcritique.improve import BINS, Arm, Round
 from trainer.reproductions.mathcritique.judging import Discrimination
 from trainer.reproductions.mathcritique.testtime import Played, voted
-from trainer.statistics import Paired, paired, pass_at, wilson
-
-Verdict = Literal["holds", "consistent", "does not hold", "not measured", "not testable here"]
-Bools = Sequence[bool]
-
-
-class Claim(Value):
-    """One claim after its test."""
-
-    id: str
-    statement: str
-    verdict: Verdict
-    evidence: tuple[str, ...]
+from trainer.statistics import Paired, paired, pass_at
 
 
 @dataclass(frozen=True)
@@ -48,16 +33,10 @@ class Measured:
     """The fitness of the ground; empty if it was not checked."""
 
 
-def verdict_of(*differences: Paired) -> Verdict:
-    if all(one.is_gain for one in differences):
-        return "holds"
-    return "consistent" if all(one.difference > 0 for one in differences) else "does not hold"
-
-
 def all_claims(m: Measured) -> list[Claim]:
     """The claims with their verdicts; one that the ground is unfit to show is not testable here."""
     found = [mc1(m), mc2(m), mc3(m), mc4(m), mc5(m), mc6(m), mc7(m), mc8(m), mc9(), mc10(m), mc11(m), mc12(m)]
-    return [_if_testable(claim, m.fitness) for claim in found]
+    return [if_testable(claim, m.fitness, NEEDS.get(claim.id, _HELP)) for claim in found]
 
 
 _HELP: tuple[Name, ...] = ("pass rate", "oracle", "retry", "retry of the wrong")
@@ -68,33 +47,25 @@ NEEDS: dict[str, tuple[Name, ...]] = {
 """What a claim needs of the ground, where that is not `_HELP`."""
 
 
-def _if_testable(claim: Claim, fitness: Sequence[Criterion]) -> Claim:
-    missed = misses(fitness, NEEDS.get(claim.id, _HELP))
-    if not missed or claim.verdict == "not measured":
-        return claim
-    why = f"found: {claim.verdict}; the ground is unfit for this claim: {', '.join(missed)}"
-    return claim.model_copy(update={"verdict": NOT_TESTABLE, "evidence": (why, *claim.evidence)})
-
-
 def mc1(m: Measured) -> Claim:
     base, adapter = m.discrimination["base"], m.discrimination["adapter"]
     difference = paired(adapter.hits, base.hits, of=adapter.problems)
     lines = [
-        f"{name}: {_share(found.hits)} classified correctly, F1 of wrong attempts {found.f1():.1%}, of right ones "
+        f"{name}: {share(found.hits)} classified correctly, F1 of wrong attempts {found.f1():.1%}, of right ones "
         f"{found.f1(True):.1%}"
         for name, found in m.discrimination.items()
     ]
     statement = "The trained critic separates right attempts from wrong ones better than its base."
-    return Claim(id="MC1", statement=statement, verdict=verdict_of(difference), evidence=(*lines, _with_p(difference)))
+    return Claim(id="MC1", statement=statement, verdict=verdict_of(difference), evidence=(*lines, with_p(difference)))
 
 
 def mc2(m: Measured) -> Claim:
     plain, critic, oracle = m.played.single()
     difference = paired(critic, plain)
     lines = (
-        f"alone {_share(plain)}, with the critic {_share(critic)}, with an oracle {_share(oracle)}",
-        _with_p(difference),
-        f"refined in any case: {_share([turn.taken('always').correct for turn in m.played.greedy])}",
+        f"alone {share(plain)}, with the critic {share(critic)}, with an oracle {share(oracle)}",
+        with_p(difference),
+        f"refined in any case: {share([turn.taken('always').correct for turn in m.played.greedy])}",
     )
     statement = "One refinement after a critique solves more problems."
     return Claim(id="MC2", statement=statement, verdict=verdict_of(difference), evidence=lines)
@@ -115,8 +86,8 @@ def mc4(m: Measured) -> Claim:
     rows = m.played.points()
     differences = [paired(row.critic, row.plain) for row in rows]
     lines = [
-        f"K = {row.k}: critic {_share(row.critic)} in {row.critic_turns:.1f} turns and {row.critic_tokens:.0f} tokens, "
-        f"MV@{3 * row.k} {_share(row.plain)} in {3 * row.k} turns and {row.plain_tokens:.0f} tokens; {_with_p(one)}"
+        f"K = {row.k}: critic {share(row.critic)} in {row.critic_turns:.1f} turns and {row.critic_tokens:.0f} tokens, "
+        f"MV@{3 * row.k} {share(row.plain)} in {3 * row.k} turns and {row.plain_tokens:.0f} tokens; {with_p(one)}"
         for row, one in zip(rows, differences, strict=True)
     ]
     statement = "MV@K with the critic beats MV@3K without, for every K."
@@ -125,15 +96,15 @@ def mc4(m: Measured) -> Claim:
 
 def mc5(m: Measured) -> Claim:
     if not {"vanilla", "difficulty"} <= set(m.rounds):
-        return _unmeasured("MC5", "In-the-loop improvement beats vanilla improvement in every round.")
+        return unmeasured("MC5", "In-the-loop improvement beats vanilla improvement in every round.")
     pairs = list(_by_round(m, "difficulty", "vanilla"))
     lines = [
-        f"round {number}: vanilla {_share(b)}, in the loop {_share(a)}; {_with_p(gain)}"
+        f"round {number}: vanilla {share(b)}, in the loop {share(a)}; {with_p(gain)}"
         for number, (a, b, gain) in enumerate(pairs, 1)
     ]
     if "critic" in m.rounds:
         lines += [
-            f"round {number}: every attempt criticised {_share(a)}; against failures only {_with_p(gain)}"
+            f"round {number}: every attempt criticised {share(a)}; against failures only {with_p(gain)}"
             for number, (a, _, gain) in enumerate(_by_round(m, "critic", "difficulty"), 1)
         ]
     statement = "In-the-loop improvement beats vanilla improvement in every round."
@@ -145,7 +116,7 @@ def mc5(m: Measured) -> Claim:
 def mc6(m: Measured) -> Claim:
     statement = "The training data holds more hard problems and fewer easy ones than in vanilla improvement."
     if not {"vanilla", "difficulty"} <= set(m.rounds):
-        return _unmeasured("MC6", statement)
+        return unmeasured("MC6", statement)
     shares = {arm: _mean_shares(m.rounds[arm]) for arm in m.rounds}
     loop, vanilla = shares["difficulty"], shares["vanilla"]
     holds = loop[-1] > vanilla[-1] and loop[0] < vanilla[0]
@@ -159,12 +130,12 @@ def mc7(m: Measured) -> Claim:
     """Uses the first seed."""
     statement = "On test problems, in-the-loop improvement is about as good on easy ones and better on hard ones."
     if not {"vanilla", "difficulty"} <= set(m.rounds):
-        return _unmeasured("MC7", statement)
+        return unmeasured("MC7", statement)
     ours, theirs = (m.rounds[arm][0][-1].solved for arm in ("difficulty", "vanilla"))
     first = m.rounds["difficulty"][0][0].solved
     parts = [[i for i, right in enumerate(first) if right is kind] for kind in (True, False)]
     easy_gain, hard_gain = (paired([ours[i] for i in part], [theirs[i] for i in part]) for part in parts)
-    lines = (f"solved before: {_with_p(easy_gain)}", f"not solved before: {_with_p(hard_gain)}")
+    lines = (f"solved before: {with_p(easy_gain)}", f"not solved before: {with_p(hard_gain)}")
     verdict = verdict_of(hard_gain) if easy_gain.interval[1] >= 0 else "does not hold"
     return Claim(id="MC7", statement=statement, verdict=verdict, evidence=lines)
 
@@ -173,11 +144,11 @@ def mc8(m: Measured) -> Claim:
     """Uses the first seed."""
     statement = "In-the-loop improvement is best with and without a critic at test time, and gains least from one."
     if not {"vanilla", "difficulty"} <= set(m.rounds):
-        return _unmeasured("MC8", statement)
+        return unmeasured("MC8", statement)
     last = {"original data only": m.rounds["vanilla"][0][0], **{arm: runs[0][-1] for arm, runs in m.rounds.items()}}
     grid = {name: (row.solved, row.solved_with_critic) for name, row in last.items()}
     lines = [
-        f"{name}: alone {_share(alone)}, with the critic {_share(helped)} ({fmean(helped) - fmean(alone):+.1%})"
+        f"{name}: alone {share(alone)}, with the critic {share(helped)} ({fmean(helped) - fmean(alone):+.1%})"
         for name, (alone, helped) in grid.items()
     ]
     gains = {name: sum(helped) - sum(alone) for name, (alone, helped) in grid.items()}  # counts on the same problems
@@ -187,7 +158,7 @@ def mc8(m: Measured) -> Claim:
 
 
 def mc9() -> Claim:
-    return _unmeasured("MC9", "One critic helps actors of all sizes; on easy data it helps large ones less.")
+    return unmeasured("MC9", "One critic helps actors of all sizes; on easy data it helps large ones less.")
 
 
 def mc10(m: Measured) -> Claim:
@@ -203,9 +174,9 @@ def mc10(m: Measured) -> Claim:
     side_by_side = [voted(some) for some in m.played.taken]
     lines = (
         "pass@k, parallel and sequential: " + ", ".join(f"{k}: {a:.1%} {b:.1%}" for k, (a, b) in passes.items()),
-        f"last turn of the chain {_share(final)}, vote over the chain {_share(votes)}; {_with_p(paired(votes, final))}",
-        f"vote over {m.played.K} parallel turns {_share(side_by_side)}; the chain's vote compared with it "
-        f"{_with_p(paired(votes, side_by_side))}",
+        f"last turn of the chain {share(final)}, vote over the chain {share(votes)}; {with_p(paired(votes, final))}",
+        f"vote over {m.played.K} parallel turns {share(side_by_side)}; the chain's vote compared with it "
+        f"{with_p(paired(votes, side_by_side))}",
     )
     # With k = 1 both are a single turn, sampled twice.
     ahead = all(a >= b for k, (a, b) in passes.items() if k > 1)
@@ -238,10 +209,10 @@ def mc12(m: Measured) -> Claim:
     whole, steps = m.talks["self-correction"], m.talks["self-talk"]
     up, over = paired(steps, whole), paired(two, steps)
     lines = (
-        f"self-correction {_share(whole)}, self-talk {_share(steps)}, actor and critic {_share(two)}; the actor alone "
-        f"{_share(alone)}",
-        f"self-talk over self-correction: {_with_p(up)}",
-        f"actor and critic over self-talk: {_with_p(over)}",
+        f"self-correction {share(whole)}, self-talk {share(steps)}, actor and critic {share(two)}; the actor alone "
+        f"{share(alone)}",
+        f"self-talk over self-correction: {with_p(up)}",
+        f"actor and critic over self-talk: {with_p(over)}",
     )
     statement = "Self-correction of whole attempts < step-level self-talk < actor and critic."
     return Claim(id="MC12", statement=statement, verdict=verdict_of(up, over), evidence=lines)
@@ -260,16 +231,3 @@ def _by_round(m: Measured, ours: Arm, theirs: Arm) -> Iterator[tuple[list[bool],
 def _mean_shares(runs: Sequence[Sequence[Round]]) -> list[float]:
     rows = [found.shares for rounds in runs for found in rounds[1:]]
     return [fmean(row[i] for row in rows) for i in range(BINS)]
-
-
-def _unmeasured(id: str, statement: str) -> Claim:
-    return Claim(id=id, statement=statement, verdict="not measured", evidence=())
-
-
-def _share(right: Bools) -> str:
-    low, high = wilson(sum(right), len(right))
-    return f"{sum(right) / max(1, len(right)):.1%} [{low:.1%}, {high:.1%}]"
-
-
-def _with_p(one: Paired) -> str:
-    return f"{one}, p {one.p:.2g}"

@@ -9,20 +9,14 @@ from typing import Any
 
 from runtime.files import write_whole
 from trainer.plots import BLUE, BROWN, INK, VIOLET, figure, quiet
-from trainer.reproductions.ground.fitness import NOT_TESTABLE, criteria_table
-from trainer.reproductions.mathcritique.claims import Claim, Measured
+from trainer.reproductions.claims import Claim
+from trainer.reproductions.mathcritique.claims import Measured
 from trainer.reproductions.mathcritique.improve import BINS, Arm, Round
 from trainer.reproductions.mathcritique.testtime import Played
+from trainer.reproductions.report import claims_table, head, sections
 
 WITH, WITHOUT = BLUE, BROWN
 ARM_COLOURS = {"vanilla": WITHOUT, "difficulty": WITH, "critic": VIOLET}
-SIGNS = {
-    "holds": "✓ holds",
-    "consistent": "~ consistent",
-    "does not hold": "✗ does not hold",
-    "not measured": "not measured",
-    NOT_TESTABLE: NOT_TESTABLE,
-}
 
 
 def write(folder: Path, name: str, facts: Mapping[str, Any], claims: Sequence[Claim], measured: Measured) -> Path:
@@ -40,22 +34,17 @@ def write(folder: Path, name: str, facts: Mapping[str, Any], claims: Sequence[Cl
 
 
 def _parts(name: str, facts: Mapping[str, Any], claims: Sequence[Claim], measured: Measured) -> list[str]:
-    verdicts = [f"| {claim.id} | {claim.statement} | {SIGNS[claim.verdict]} |" for claim in claims]
-    parts = [
-        f"# MathCritique on {facts['base']}",
+    method = (
         "Claims of arXiv 2411.16579, tested at small scale. Intervals cover 90 %; tests are paired problem by "
         "problem. *holds*: every interval lies on the claimed side; *consistent*: every difference does (MC3, MC6, "
         "MC8, MC10 and MC11 have no interval, so they are consistent at best). A turn is an attempt, a critique or a "
         "refinement, however many calls it takes. The critic is the app's quick check: its verdict, exact arithmetic "
-        "and surprisal; MC1 also tests the verdict alone. Self-talk in MC12 gets no help from the critic.",
-        "\n".join(f"- {key}: {value}" for key, value in facts.items()),
-        *(["## Fitness of the ground", "\n".join(criteria_table(measured.fitness))] if measured.fitness else []),
-        "\n".join(["| claim | statement | verdict |", "|---|---|---|", *verdicts]),
-        *(
-            "\n".join([f"## {c.id}: {c.verdict}\n", f"{c.statement}\n", *map("- {}".format, c.evidence)])
-            for c in claims
-            if c.evidence
-        ),
+        "and surprisal; MC1 also tests the verdict alone. Self-talk in MC12 gets no help from the critic."
+    )
+    parts = [
+        *head(f"MathCritique on {facts['base']}", method, facts, measured.fitness),
+        claims_table(claims),
+        *sections(claims),
         "## Votes, turns and tokens",
         curves_table(measured.played),
         f"![votes against turns and tokens]({name}-test-time.png)",

@@ -1,0 +1,81 @@
+"""What the reports of all papers share: the tables of claims and of effects, and a section for each claim.
+
+Claims that do not hold come first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from trainer.reproductions.claims import Claim, Effect, Verdict, after_holm, with_p
+from trainer.reproductions.ground.fitness import NOT_TESTABLE, Criterion, criteria_table
+
+SIGNS: Mapping[Verdict, str] = {
+    "does not hold": "✗ does not hold",
+    "consistent": "~ consistent",
+    "holds": "✓ holds",
+    NOT_TESTABLE: NOT_TESTABLE,
+    "not measured": "not measured",
+}
+"""In the order of the reports."""
+POWER = {None: "the paper gives no figure", True: "yes", False: "NO"}
+
+
+def head(title: str, method: str, facts: Mapping[str, Any], fitness: Sequence[Criterion]) -> list[str]:
+    """The parts before the claims."""
+    parts = [f"# {title}", method, "\n".join(f"- {key}: {value}" for key, value in facts.items())]
+    return [*parts, *(["## Fitness of the ground", "\n".join(criteria_table(fitness))] if fitness else [])]
+
+
+def claims_table(claims: Sequence[Claim]) -> str:
+    """Markdown, with a column for Holm's procedure where claims have effects."""
+    still = after_holm(claims)
+    corrected = any(claim.effects for claim in claims)
+    rows = [
+        f"| {claim.id} | {claim.statement} | {SIGNS[claim.verdict]} |"
+        + (f" {_corrected(claim, still)} |" if corrected else "")
+        for claim in ordered(claims)
+    ]
+    columns = "| claim | statement | verdict |" + (" after Holm |" if corrected else "")
+    return "\n".join([columns, "|---" * (columns.count("|") - 1) + "|", *rows])
+
+
+def _corrected(claim: Claim, still: Mapping[str, bool]) -> str:
+    if claim.id not in still:
+        return ""
+    return SIGNS["holds" if still[claim.id] else "consistent"]
+
+
+def effects_table(claims: Sequence[Claim]) -> str:
+    """Markdown: every difference that a claim rests on, beside the paper's."""
+    columns = "| claim | effect | found | 90 % interval | p | problems | the paper | would it have been seen? |"
+    rows = [_effect(claim, effect) for claim in ordered(claims) for effect in claim.effects]
+    return "\n".join([columns, "|---|---|---|---|---|---|---|---|", *rows])
+
+
+def _effect(claim: Claim, effect: Effect) -> str:
+    gain, (low, high) = effect.gain, effect.gain.interval
+    paper = "" if effect.paper is None else f"{effect.paper:+.1%}"
+    power = POWER[effect.seen] + ("" if effect.paper is None else f" (± {effect.half_width:.1%})")
+    return (
+        f"| {claim.id} | {effect.what} | {gain.difference:+.1%} | {low:+.1%} to {high:+.1%} | {gain.p:.2g} | "
+        f"{effect.n} | {paper} | {power} |"
+    )
+
+
+def sections(claims: Sequence[Claim]) -> list[str]:
+    """A section for each claim of which there is more to say."""
+    return [_section(claim) for claim in ordered(claims) if claim.evidence or claim.effects]
+
+
+def _section(claim: Claim) -> str:
+    lines = [*claim.evidence, *(f"{effect.what}: {with_p(effect.gain)}" for effect in claim.effects)]
+    if claim.differs:
+        lines.append(f"Unlike the paper: {claim.differs}")
+    return "\n".join([f"## {claim.id}: {claim.verdict}\n", f"{claim.statement}\n", *map("- {}".format, lines)])
+
+
+def ordered(claims: Sequence[Claim]) -> list[Claim]:
+    """The claims that do not hold first; else in their order."""
+    return sorted(claims, key=lambda claim: list(SIGNS).index(claim.verdict))
