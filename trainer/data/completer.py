@@ -7,7 +7,7 @@ prefixes changes the completions, apart from rounding in batches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import groupby
@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args
 from runtime.checks.grading import grade
 from runtime.engines.base import Cancelled, Completion, Engine, Sampling
 from runtime.prompts import templates
+from runtime.prompts.actor_turn import ADAPTER as ACTOR
 from runtime.prompts.actor_turn import continuing
 from runtime.search.solutions import read_continuation
 from runtime.settings import Settings
@@ -56,10 +57,19 @@ class Completer:
     """Completes prefixes with one model. With `stop_early`, the first success ends the others of its prefix."""
 
     def __init__(
-        self, engine: Engine, settings: Settings, sampling: Sampling, n: int, stop_early: bool = False
+        self,
+        engine: Engine,
+        settings: Settings,
+        sampling: Sampling,
+        n: int,
+        stop_early: bool = False,
+        adapters: Mapping[str, str] | None = None,
     ) -> None:
+        """`adapters`: hashes of the engine's adapters by role; with an actor's among them that completes."""
         self.engine, self.sampling, self.n, self.stop_early = engine, sampling, n, stop_early
+        self.adapter = ACTOR if adapters and ACTOR in adapters else None
         asked = {"n": n, "stop_early": stop_early, "context": settings.context, **asdict(sampling)}
+        asked |= {"adapter": adapters[ACTOR]} if adapters and self.adapter else {}
         prompts = [templates.version(name, language) for name in PROMPTS for language in get_args(Language)]
         self.config: dict[str, Any] = {**model_of(engine), "prompts": prompts, **asked}
         """Everything that determines the completions."""
@@ -91,7 +101,7 @@ class Completer:
         requests = (continuing(problem, prefix) for prefix in prefixes)
         sampling = replace(self.sampling, seed=self.sampling.seed + len(prefixes[0]) * self.n)
         enough = (lambda replies: any(map(succeeded, replies))) if self.stop_early else None
-        for replies in self.engine.sample(requests, sampling, n=self.n, cancel=cancel, enough=enough):
+        for replies in self.engine.sample(requests, sampling, self.adapter, self.n, cancel=cancel, enough=enough):
             if cancel.is_set():
                 raise Cancelled("The labelling was ended.")  # some of these completions were not
             prefix = next(started)

@@ -89,6 +89,7 @@ class MeasuredStep:
     """A step up to the first error of its attempt, and the completions after it."""
 
     problem: str
+    text: str
     right: bool
     right_by_rule: bool
     completed: Completed
@@ -115,7 +116,7 @@ def measured_steps(known: Sequence[KnownAttempt], completer: Completer) -> list[
         for step, prefix in enumerate(prefixes(attempt)[: None if place is None else place + 1]):
             by_rule = unmet is None or step < unmet
             completed = _completed(completer, attempt, prefix)
-            found.append(MeasuredStep(attempt.problem.id, step != place, by_rule, completed))
+            found.append(MeasuredStep(attempt.problem.id, prefix[-1], step != place, by_rule, completed))
     return found
 
 

@@ -95,11 +95,12 @@ class Solutions:
         settings: Settings,
         n: int,
         adapters: Mapping[str, str] | None = None,
+        sampling: Sampling = SAMPLING,
     ) -> None:
-        """`adapters`: hashes of the engine's adapters by role."""
+        """`adapters`: hashes of the engine's adapters by role. Seed and token limit are those of the settings."""
         self.problems = list({problem.id: problem for problem in problems}.values())
         self.engine, self.settings, self.n = engine, settings, n
-        self.sampling = replace(SAMPLING, max_tokens=settings.max_tokens)
+        self.sampling = replace(sampling, max_tokens=settings.max_tokens)
         self.adapter = ACTOR if ACTOR in engine.adapters else None
         config = {
             **model_of(engine),
@@ -167,9 +168,16 @@ class Scores:
         yield from run_missing(work, self._score, self.results, self.engine.parallel)
 
     def _score(self, one: Sampled) -> dict[str, Any]:
-        engine = Metered(self.engine)
-        greedy, *samples = [_scores(engine, one.problem, sample.attempt) for sample in (one.greedy, *one.samples)]
-        return {GREEDY: greedy, "samples": samples, "read": engine.usage.prompt_tokens}
+        """The same solution is scored once, and counted in `read` each time."""
+        known: dict[str, tuple[list[float], int]] = {}
+        attempts = [sample.attempt for sample in (one.greedy, *one.samples)]
+        for attempt in attempts:
+            if attempt.id not in known:
+                engine = Metered(self.engine)
+                known[attempt.id] = _scores(engine, one.problem, attempt), engine.usage.prompt_tokens
+        (greedy, _), *samples = [known[attempt.id] for attempt in attempts]
+        read = sum(known[attempt.id][1] for attempt in attempts)
+        return {GREEDY: greedy, "samples": [scores for scores, _ in samples], "read": read}
 
     def sampled(self) -> list[Sampled]:
         """Every problem whose solutions are scored."""

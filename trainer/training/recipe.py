@@ -39,6 +39,8 @@ class Recipe(Value):
     """Files of rows (`trainer.data.rows`), or of pairs, relative to the data folder."""
     dev: Path | None = None
     """Validation rows, whose loss is computed at each checkpoint."""
+    dev_rows: int = Field(default=64, ge=1)
+    """Most of them that are read."""
     init: Path | None = None
     """Folder of an adapter to start from, with the same base, rank and targets. A verifier that starts from one trained
     on written evaluations is MATH-Minos (arXiv 2406.14024)."""

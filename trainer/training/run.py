@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,13 +37,11 @@ from trainer.training.modelling import Loss, open_for_tuning, pad_token, save_ad
 from trainer.training.preference import PreferenceLoss, judged, with_references
 from trainer.training.prefix_loop import Tuning
 from trainer.training.recipe import Recipe, RecipeError
-from trainer.training.schedule import Record, Report
+from trainer.training.schedule import SCORES, Record, Report
 from trainer.training.verifier import BalancedLoss, attempt_scores
 from trainer.weights.base import base_folder, source_of
 
 LIBRARIES = ("torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes")
-DEV_ROWS = 64
-"""Most validation rows per checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ class Run:
             )
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.folder / "config.json", self.recipe.model_dump_json(indent=2))
-        dev = self._read([self.recipe.dev], DEV_ROWS).examples if self.recipe.dev else []
+        dev = self._read([self.recipe.dev], self.recipe.dev_rows).examples if self.recipe.dev else []
         loop = self._with_trl if self.recipe.loop == "trl" else self._with_prefixes
         summary = self._summary(loop(rows.examples, dev, report))
         write_whole(self.folder / "run.json", json.dumps(summary, indent=1, ensure_ascii=False))
@@ -158,13 +156,14 @@ class Run:
         return BalancedLoss.of(examples)
 
     def _prediction(self, loss: Loss, dev: list, pad: int) -> Callable[[PeftModel], dict[str, Any]] | None:
-        """Measures how validation pairs are judged, or how a verifier predicts the outcomes of validation attempts;
-        None without any."""
+        """Measures how validation pairs are judged, or how a verifier predicts the outcomes of validation attempts, with
+        its score of each; None without any."""
         if self.recipe.objective == "sft" or not self.recipe.dev:
             return None
         if isinstance(loss, PreferenceLoss):
             return (lambda model: judged(model, loss, dev, self.recipe.batch, pad)) if dev else None
-        rows = (self.encoder(_as_predicted(row, self.recipe)) for row in islice(read_rows(self.recipe.dev), DEV_ROWS))
+        read = islice(read_rows(self.recipe.dev), self.recipe.dev_rows)
+        rows = (self.encoder(_as_predicted(row, self.recipe)) for row in read)
         attempts = [row for row in rows if isinstance(row, ScoredExample) and row.marks]
         attempts = [attempt for attempt in attempts if attempt.length <= self.recipe.longest]
         if not attempts:
@@ -172,7 +171,9 @@ class Run:
         right = [attempt.labels[-1] > 0.5 for attempt in attempts]
 
         def predict(model: PeftModel) -> dict[str, Any]:
-            return meta_evaluation(attempt_scores(model, attempts, self.recipe.batch, pad), right).model_dump()
+            scores = attempt_scores(model, attempts, self.recipe.batch, pad)
+            rounded = [round(score, 4) for score in scores]
+            return {**meta_evaluation(scores, right).model_dump(), SCORES: rounded}
 
         return predict
 
@@ -206,7 +207,7 @@ class Run:
     def _summary(self, finished: bool) -> dict[str, Any]:
         steps = Record(self.folder).read()
         seconds, tokens = sum(step.seconds for step in steps), sum(step.tokens for step in steps)
-        outcomes = {step.step: step.outcomes for step in steps if step.outcomes}
+        outcomes = {step.step: _figures(step.outcomes) for step in steps if step.outcomes}
         return {
             "recipe": self.recipe.model_dump(mode="json"),
             "base": self.base.as_posix(),
@@ -236,9 +237,15 @@ class Run:
         return {"judging": outcomes, "plot": file.as_posix() if outcomes else None}
 
 
+def _figures(outcomes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in outcomes.items() if name != SCORES}
+
+
 _COMPARED = {"kind", "beta", "length_normalised"}
 """Entries that matter only to preference training."""
-_INCIDENTAL = {"role", "objective", "base", "data", "dev", "init", "minutes", "save_every", "keep_prefixes"}
+_INCIDENTAL = {
+    "role", "objective", "base", "data", "dev", "dev_rows", "init", "minutes", "save_every", "keep_prefixes"
+}  # fmt: skip
 """Entries without influence on the adapter, or identified otherwise: files by their contents, the role by its former
 name, the objective only where it is none of the first release."""
 

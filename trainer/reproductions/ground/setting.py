@@ -6,11 +6,12 @@ and a fitness check; "bench" and the models of the catalogue are asked the app's
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from runtime import engines
 from runtime.engines.base import Engine
@@ -22,7 +23,7 @@ from runtime.problems.worked import Worked
 from runtime.prompts.actor_turn import ADAPTER as ACTOR
 from runtime.settings import Settings
 from runtime.types import content_hash
-from trainer.data.rows import Row, write_rows
+from trainer.data.rows import Row, ScoredRow, write_rows
 from trainer.reproductions.ground import problems as ground_problems
 from trainer.reproductions.ground.fitness import FULL, Measured, measure
 from trainer.reproductions.ground.ideal import Ideal
@@ -30,6 +31,7 @@ from trainer.reproductions.ground.pretraining import PLANS, place_of
 from trainer.runs import kept
 from trainer.training.recipe import read_recipe
 from trainer.training.run import Run
+from trainer.training.schedule import SCORES, Record
 from trainer.weights.base import BENCH, BENCH_FILE
 from trainer.weights.export import to_gguf_adapter
 
@@ -39,7 +41,31 @@ ACTORS = {f"ground-{size}": plan for size, plan in PLANS.items()}
 RECIPES = ROOT / "trainer" / "recipes" / "sft"
 CONTEXT, PARALLEL = 1024, 32
 FITNESS_SEED = 9001
+CHECKPOINTS = 8
+"""How often an adapter is looked at in training."""
 Adapters = dict[str, Path]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained adapter."""
+
+    gguf: Path
+    folder: Path
+    """In the format of peft, from which another training can start."""
+    summary: Mapping[str, Any]
+    """Content of its `run.json`."""
+
+    @property
+    def tokens(self) -> int:
+        """Read in training."""
+        return round(self.summary["tokens_per_second"] * self.summary["seconds"])
+
+    @property
+    def scores(self) -> dict[int, list[float]]:
+        """The scores of the validation attempts by training step."""
+        steps = Record(self.folder.parent).read()
+        return {step.step: step.outcomes[SCORES] for step in steps if step.outcomes}
 
 
 @dataclass(frozen=True)
@@ -81,20 +107,33 @@ class Setting:
         return fitness_of(self.gguf, self.settings, actor) if self.base in ACTORS else None
 
     def tuned(self, adapter: str, rows: Iterable[Row]) -> Path:
-        """An adapter trained on these rows, as a GGUF file. Trained once; an interrupted run resumes. Raises what
-        training raises."""
-        lines = list(rows)
-        name = content_hash(*(row.model_dump_json() for row in lines))
+        """An adapter trained on these rows, as a GGUF file. Raises what training raises."""
+        return self.trained(adapter, rows).gguf
+
+    def trained(
+        self, adapter: str, rows: Iterable[Row | ScoredRow], dev: Iterable[ScoredRow] = (), **changes: object
+    ) -> Trained:
+        """An adapter trained on these rows with the actor's recipe and these changes, and measured on the validation
+        rows `CHECKPOINTS` times. Trained once; an interrupted run resumes. Raises what training raises."""
+        learned, apart = list(rows), list(dev)
         path = RECIPES / f"actor-{self.base}.yaml"
-        data = self.settings.home / "mathcritique" / "rows" / name
-        recipe = read_recipe(path, data, base=str(self.gguf), role=adapter)
-        write_rows(recipe.data[0], lines)
-        run = Run(recipe, self.settings)
+        recipe = read_recipe(path, self.settings.home, base=str(self.gguf), role=adapter, **changes)
+        steps = recipe.epochs * len(learned) // recipe.batch
+        its_own: dict[str, Any] = {"data": (self._written(learned),), "save_every": max(1, steps // CHECKPOINTS)}
+        its_own |= {"dev": self._written(apart), "dev_rows": len(apart)} if apart else {}
+        run = Run(recipe.model_copy(update=its_own), self.settings)
         made = run.folder / f"{adapter}.gguf"
-        run.run()
+        summary = run.run()
         if not made.exists():
             to_gguf_adapter(run.adapter, made, self.gguf)
-        return made
+        return Trained(made, run.adapter, summary)
+
+    def _written(self, rows: Sequence[Row | ScoredRow]) -> Path:
+        """A file of these rows, named by its content."""
+        name = content_hash(*(row.model_dump_json() for row in rows))
+        path = self.settings.home / "ground" / "rows" / f"{name}.jsonl"
+        write_rows(path, rows)
+        return path
 
 
 def fitness_of(
