@@ -363,19 +363,35 @@ def improve(
 
 @app.command()
 def reproduce(
-    paper: Annotated[str, typer.Argument(help="Paper to test: mathcritique.")] = "mathcritique",
+    paper: Annotated[str, typer.Argument(help="Paper to test: mathcritique, shepherd or minos.")] = "mathcritique",
     budget: Annotated[
-        str, typer.Option(help="small (half an hour on two cores), full (an hour) or players (no rounds).")
+        str,
+        typer.Option(
+            help="small (half an hour on two cores), full (more problems or seeds), or for mathcritique players (no "
+            "rounds)."
+        ),
     ] = "small",
-    base: Annotated[str, typer.Option(help="bench, ground-2m, ground-5m or smollm2-135m.")] = "bench",
+    base: Annotated[
+        str, typer.Option(help="ground-2m or ground-5m; for mathcritique also bench or smollm2-135m.")
+    ] = "ground-2m",
+    seed: Annotated[int, typer.Option(help="Seed of problems and samples; a new one for every report.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("data/reports"),
 ) -> None:
     """Test a paper's claims and write a report with a verdict on each. Resumable."""
     from runtime import settings
+    from trainer.reproductions.ground.setting import ACTORS, Setting
     from trainer.reproductions.mathcritique.ground import Ground
     from trainer.reproductions.mathcritique.reproduce import BUDGETS, reproduced
+    from trainer.reproductions.minos import reproduce as minos
+    from trainer.reproductions.shepherd import reproduce as shepherd
 
-    choices(paper, "papers", ("mathcritique",))
-    choices(budget, "budgets", tuple(BUDGETS))
-    for line in reproduced(Ground(base, settings.load()), budget, out):
+    verifiers = {"shepherd": shepherd, "minos": minos}
+    [chosen] = choices(paper, "papers", ("mathcritique", *verifiers))
+    [amount] = choices(budget, "budgets", tuple(verifiers[chosen].BUDGETS if chosen in verifiers else BUDGETS))
+    if chosen in verifiers:
+        [actor] = choices(base, "bases whose first errors are known exactly", tuple(ACTORS))
+        lines = verifiers[chosen].reproduced(Setting(actor, settings.load()), amount, out, seed)
+    else:
+        lines = reproduced(Ground(base, settings.load()), amount, out, seed)
+    for line in lines:
         print(line, flush=True)

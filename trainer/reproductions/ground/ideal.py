@@ -16,7 +16,18 @@ from runtime.problems.worked import Worked
 from runtime.prompts import templates
 from runtime.text import join_steps, split_steps
 from runtime.types import Messages
-from trainer.reproductions.ground.attempts import Attempt, Told, drawn, rewritten
+from trainer.data.errors.scene import Scene
+from trainer.reproductions.ground.attempts import (
+    MIXTURE,
+    Attempt,
+    Error,
+    Made,
+    Told,
+    drawn,
+    rewritten,
+    some_error,
+    walk,
+)
 
 
 class Ideal(ScriptedEngine):
@@ -46,6 +57,8 @@ class Ideal(ScriptedEngine):
     def _next(self, messages: Messages) -> str:
         text = messages[1]["content"].removesuffix(templates.fill("actor", problem=""))
         worked = self.problems[text]
+        if messages[-1]["role"] == "assistant":
+            return self._rest(worked, split_steps(messages[-1]["content"]))
         if len(messages) == 2:
             made = drawn(worked, self.rng)
         else:
@@ -53,6 +66,21 @@ class Ideal(ScriptedEngine):
             made = rewritten(before, *_told(messages[3]["content"]), self.rng)
         self.written[worked.problem.id, *made.lines] = made
         return join_steps(made.lines, made.carried.result)
+
+    def _rest(self, worked: Worked, lines: Sequence[str]) -> str:
+        """What follows the first lines of an attempt that it has made."""
+        begun = (worked.problem.id, *lines)
+        before = next(one for known, one in self.written.items() if known[: len(begun)] == begun)
+        last, rate = before.written[len(lines) - 1], MIXTURE.rate(worked)
+
+        def errs(scene: Scene, made: Made) -> Error | None:
+            if scene.step <= last:
+                return before.errors.get(scene.step)
+            return some_error(scene, made, self.rng) if self.rng.random() < rate else None
+
+        whole = walk(worked, errs)
+        rest = [whole.carried.lines[step] for step in whole.written if step > last]
+        return join_steps(rest, whole.carried.result)
 
 
 def _told(request: str) -> tuple[Told, int]:

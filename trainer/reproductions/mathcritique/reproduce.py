@@ -60,14 +60,16 @@ BUDGETS = {
 must be trained on such problems first."""
 
 
-def reproduced(ground: Ground, budget: str, out: Path) -> Iterator[str]:
+def reproduced(ground: Ground, budget: str, out: Path, seed: int = 0) -> Iterator[str]:
     """Run everything and write the report; yields progress messages, the last of which names the report."""
-    one = Reproduction(ground, BUDGETS[budget])
+    yield f"seed {seed}"
+    one = Reproduction(ground, BUDGETS[budget], seed)
     yield from one.run()
     claims = all_claims(one.measured)
     facts = {
         "base": ground.base,
         "budget": f"{budget}: {BUDGETS[budget]}",
+        "seed of the tested problems": seed,
         "minutes since the last start": ", ".join(
             f"{name} {seconds / 60:.1f}" for name, seconds in one.seconds.items()
         ),
@@ -79,8 +81,9 @@ def reproduced(ground: Ground, budget: str, out: Path) -> Iterator[str]:
 class Reproduction:
     """One base with one budget. Raises what training and engines raise."""
 
-    def __init__(self, ground: Ground, budget: Budget) -> None:
-        self.ground, self.budget = ground, budget
+    def __init__(self, ground: Ground, budget: Budget, seed: int = 0) -> None:
+        """`seed` decides which problems actor and critic are tested on, and their samples."""
+        self.ground, self.budget, self.seed = ground, budget, PLAY_SEED + seed
         self.seconds: dict[str, float] = {}
 
     def run(self) -> Iterator[str]:
@@ -93,7 +96,7 @@ class Reproduction:
         teacher = Teacher(self.ground, actor)
         judge = self._timed("critic", lambda: teacher.teach(self.budget.taught))
         yield f"trained the critic: {judge.adapter}"
-        problems = [one.problem for one in self.ground.problems(self.budget.problems, PLAY_SEED)]
+        problems = [one.problem for one in self.ground.problems(self.budget.problems, self.seed)]
         played = self._timed("test-time turns", lambda: self._played(problems, actor, judge))
         yield f"sampled actor and critic at {len(problems)} problems"
         attempts = [turn.attempt for turn in played.greedy] + [some[0] for some in played.plain]
@@ -128,7 +131,7 @@ class Reproduction:
         decides = [sha256_of(file) for file in (self.ground.gguf, actor, judge.adapter, judge.weights)]
         name = content_hash(*(problem.id for problem in problems), str(self.budget.K), *decides)
         folder = self.ground.settings.home / "mathcritique" / f"played-{name}"
-        return play(partial(self.ground.players, actor, judge), problems, self.budget.K, PLAY_SEED, folder)
+        return play(partial(self.ground.players, actor, judge), problems, self.budget.K, self.seed, folder)
 
     def _talks(self, examples: Sequence[Row], problems: Sequence[Problem]) -> list[bool]:
         """Whether one model with self-talk solves each problem, greedily."""

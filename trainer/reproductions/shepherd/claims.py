@@ -22,9 +22,8 @@ from trainer.reproductions.shepherd.labels import (
     tuned,
 )
 from trainer.reproductions.verifiers.choosing import EASY, HARD, SC, Board, by, with_votes
-from trainer.reproductions.verifiers.learning import Arm
+from trainer.reproductions.verifiers.learning import ORM, PRM, Arm
 
-ORM, PRM = Arm("ORM", "orm"), Arm("PRM", "prm")
 SOFT = Arm("PRM on SE", "prm", "soft")
 SHARES = (0.25, 0.5)
 """Of the training problems, beside all of them."""

@@ -10,10 +10,11 @@ from runtime.files import write_whole
 from trainer.plots import BLUE, BROWN, VIOLET, figure, quiet
 from trainer.reproductions.claims import Claim
 from trainer.reproductions.report import claims_table, effects_table, head, sections
-from trainer.reproductions.shepherd.claims import ORM, PARTS, PRM, SOFT, Measured
+from trainer.reproductions.shepherd.claims import PARTS, SOFT, Measured
 from trainer.reproductions.shepherd.labels import Labels, by_reference, hard
 from trainer.reproductions.verifiers import report
 from trainer.reproductions.verifiers.choosing import SC, by, with_votes
+from trainer.reproductions.verifiers.learning import ORM, PRM
 
 METHOD = (
     "Claims of arXiv 2312.08935, tested at small scale. The actor is the bare base; its attempts are sampled at "

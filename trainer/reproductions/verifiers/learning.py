@@ -32,6 +32,10 @@ class Arm:
         return "last" if self.objective == "orm" else "min"
 
 
+ORM, PRM = Arm("ORM", "orm"), Arm("PRM", "prm")
+"""From the bare base, on all attempts and hard labels: what everything else is compared with."""
+
+
 @dataclass(frozen=True)
 class Learner:
     """Trains verifiers on the attempts at problems, in their order; `apart` are attempts with exact labels, whose
