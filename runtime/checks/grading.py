@@ -93,9 +93,13 @@ def groups(answers: Sequence[str]) -> list[list[int]]:
 def alike(answers: Sequence[str]) -> list[list[int]]:
     """The groups of answers that are the same, as indices; further answers do not split them."""
     classes: list[list[int]] = []
+    known: dict[str, list[int]] = {}  # most answers of a vote are written alike
     for i, answer in enumerate(answers):
-        home = next((members for members in classes if _is_same_text(answers[members[0]], answer)), None)
-        home.append(i) if home else classes.append([i])
+        home = known.get(answer) or next((m for m in classes if _is_same_text(answers[m[0]], answer)), None)
+        if home is None:
+            classes.append(home := [])
+        home.append(i)
+        known[answer] = home
     return classes
 
 

@@ -30,7 +30,7 @@ Choose = Callable[[Sequence[Trajectory], Sequence[float]], Choice]
 """A choice among attempts, given a score for each."""
 GREEDY = "greedy"
 SUBSETS = 64
-"""Most subsets of one size that are drawn of the samples of a problem."""
+"""Most subsets of one size that are drawn of the samples of a problem, unless more or fewer are asked for."""
 
 
 class Sample(Value):
@@ -66,22 +66,22 @@ class Sampled:
     def is_right(self, choice: Choice) -> bool:
         return any(sample.right for sample in self.samples if sample.attempt is choice.attempt)
 
-    def share(self, choose: Choose, aggregate: str, size: int) -> float:
+    def share(self, choose: Choose, aggregate: str, size: int, most: int = SUBSETS) -> float:
         """In which share of the subsets of this size the choice is right."""
-        drawn = self.subsets(size)
+        drawn = self.subsets(size, most)
         return fmean(self.is_right(self.choose(choose, aggregate, places)) for places in drawn)
 
-    def subsets(self, size: int) -> list[tuple[int, ...]]:
+    def subsets(self, size: int, most: int = SUBSETS) -> list[tuple[int, ...]]:
         """Subsets of the places of the samples. The first of equals wins, so order counts: all samples come in theirs,
-        as in the app; if there are few subsets, each comes in both directions; else `SUBSETS` are drawn in random
-        order."""
+        as in the app; if there are at most so many subsets, each comes in both directions; else so many are drawn in
+        random order."""
         places = range(len(self.samples))
         if size == len(places):
             return [tuple(places)]
-        if 2 * comb(len(places), size) <= SUBSETS:
+        if 2 * comb(len(places), size) <= most:
             return [way for some in combinations(places, size) for way in (some, some[::-1])]
         rng = random.Random(f"{self.problem.id} {size}")
-        return [tuple(rng.sample(places, size)) for _ in range(SUBSETS)]
+        return [tuple(rng.sample(places, size)) for _ in range(most)]
 
 
 class Solutions:

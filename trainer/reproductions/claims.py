@@ -21,7 +21,6 @@ from trainer.statistics import CHANCE, Paired, holm, wilson
 
 Verdict = Literal["holds", "consistent", "does not hold", "not measured", "not testable here"]
 Bools = Sequence[bool]
-_BY_STRENGTH: tuple[Verdict, ...] = ("does not hold", "consistent", "holds")
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,9 @@ class Effect:
 
     @property
     def half_width(self) -> float:
-        """Of the interval."""
+        """Of the interval. Where no problem differs, of a share of which so many showed nothing."""
         low, high = self.gain.interval
-        return (high - low) / 2
+        return (high - low) / 2 if low < high else 1 - 0.05 ** (1 / max(1, self.n))
 
     @property
     def seen(self) -> bool | None:
@@ -101,11 +100,6 @@ def equivalence(one: Paired, margin: float) -> Verdict:
     if max(map(abs, one.interval)) < margin:
         return "holds"
     return "consistent" if abs(one.difference) < margin else "does not hold"
-
-
-def weakest(*verdicts: Verdict) -> Verdict:
-    """The verdict on a claim with several parts."""
-    return min(verdicts, key=_BY_STRENGTH.index)
 
 
 def after_holm(claims: Sequence[Claim]) -> dict[str, bool]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trainer.reproductions.claims import Claim, Effect, Verdict, after_holm, with_p
+from trainer.reproductions.claims import Claim, Effect, Verdict, after_holm
 from trainer.reproductions.ground.fitness import NOT_TESTABLE, Criterion, criteria_table
 
 SIGNS: Mapping[Verdict, str] = {
@@ -48,10 +48,11 @@ def _corrected(claim: Claim, still: Mapping[str, bool]) -> str:
 
 
 def effects_table(claims: Sequence[Claim]) -> str:
-    """Markdown: every difference that a claim rests on, beside the paper's."""
-    columns = "| claim | effect | found | 90 % interval | p | problems | the paper | would it have been seen? |"
+    """Markdown: every difference that a claim rests on, beside the paper's, and whether one as large would have been
+    seen: whether the half-width of the interval is below it."""
+    columns = "| claim | effect | found | 90 % interval | won, lost | p | problems | the paper | would be seen |"
     rows = [_effect(claim, effect) for claim in ordered(claims) for effect in claim.effects]
-    return "\n".join([columns, "|---|---|---|---|---|---|---|---|", *rows])
+    return "\n".join([columns, "|---|---|---|---|---|---|---|---|---|", *rows])
 
 
 def _effect(claim: Claim, effect: Effect) -> str:
@@ -59,20 +60,21 @@ def _effect(claim: Claim, effect: Effect) -> str:
     paper = "" if effect.paper is None else f"{effect.paper:+.1%}"
     power = POWER[effect.seen] + ("" if effect.paper is None else f" (± {effect.half_width:.1%})")
     return (
-        f"| {claim.id} | {effect.what} | {gain.difference:+.1%} | {low:+.1%} to {high:+.1%} | {gain.p:.2g} | "
-        f"{effect.n} | {paper} | {power} |"
+        f"| {claim.id} | {effect.what} | {gain.difference:+.1%} | {low:+.1%} to {high:+.1%} | {gain.wins}, {gain.losses} "
+        f"| {gain.p:.2g} | {effect.n} | {paper} | {power} |"
     )
 
 
 def sections(claims: Sequence[Claim]) -> list[str]:
-    """A section for each claim of which there is more to say."""
-    return [_section(claim) for claim in ordered(claims) if claim.evidence or claim.effects]
+    """A section for each claim of which there is more to say, and one for those that were not measured."""
+    known = [claim for claim in ordered(claims) if claim.evidence or claim.differs]
+    found = [_section(claim) for claim in known if claim.verdict != "not measured"]
+    missing = [f"- {claim.id}: {' '.join(claim.evidence)}" for claim in known if claim.verdict == "not measured"]
+    return [*found, *(["## Not measured", "\n".join(missing)] if missing else [])]
 
 
 def _section(claim: Claim) -> str:
-    lines = [*claim.evidence, *(f"{effect.what}: {with_p(effect.gain)}" for effect in claim.effects)]
-    if claim.differs:
-        lines.append(f"Unlike the paper: {claim.differs}")
+    lines = [*claim.evidence, *([f"Unlike the paper: {claim.differs}"] if claim.differs else [])]
     return "\n".join([f"## {claim.id}: {claim.verdict}\n", f"{claim.statement}\n", *map("- {}".format, lines)])
 
 

@@ -30,6 +30,8 @@ from trainer.statistics import Paired, paired, pass_at
 
 EASY, HARD = (0, 1), (3, 4)
 """Levels of the problems; the middle one belongs to neither half."""
+DRAWN = 16
+"""Subsets of one size that are drawn of the solutions of a problem, for the curves. Verdicts use all solutions."""
 ROOM = 0.05
 """How much better than votes a perfect verifier must be, or none could be seen to be better."""
 
@@ -71,7 +73,7 @@ class Scored:
     def share(self, way: Way, size: int) -> float:
         """In which share of the subsets of this size the choice is right."""
         solutions = self.by_verifier[way.verifier] if way.verifier else self.plain
-        return solutions.share(METHODS[way.method], way.aggregate, size)
+        return solutions.share(METHODS[way.method], way.aggregate, size, DRAWN)
 
 
 def scored(
