@@ -63,5 +63,7 @@ def world(monkeypatch, settings):
     plan = replace(PLANS["2m"], **SIZE)
     tokenizer = learn_tokenizer(plan)
     monkeypatch.setattr(grounds, "SHIPPED", settings.home / "shipped")
-    to_gguf(untaught(plan, tokenizer), tokenizer, settings.home / "shipped" / "ground-2m.gguf", GGMLQuantizationType.F16)
+    to_gguf(
+        untaught(plan, tokenizer), tokenizer, settings.home / "shipped" / "ground-2m.gguf", GGMLQuantizationType.F16
+    )
     return WorldSetting("ground-2m", settings)

@@ -13,6 +13,7 @@ from trainer.statistics import (
     clustered,
     clustered_share,
     harmonic,
+    holm,
     mcnemar,
     paired,
     reliability,
@@ -164,3 +165,11 @@ def test_draws_without_a_value_are_left_out_of_an_interval():
     assert resampled(needs_both, range(3)) == (1.0, 1.0)
     with pytest.raises(ValueError, match="too few items"):
         resampled(needs_both, range(1))
+
+
+def test_holms_procedure_is_that_of_an_example_by_hand():
+    """0.01 × 4; 0.02 × 3; 0.03 × 2 stays at least as large; 0.5 × 1."""
+    assert holm({"c": 0.03, "a": 0.01, "d": 0.5, "b": 0.02}) == pytest.approx(
+        {"a": 0.04, "b": 0.06, "c": 0.06, "d": 0.5}
+    )
+    assert holm({"a": 0.9, "b": 0.8}) == {"b": 1.0, "a": 1.0} and holm({}) == {}

@@ -59,10 +59,8 @@ def _effect(claim: Claim, effect: Effect) -> str:
     gain, (low, high) = effect.gain, effect.gain.interval
     paper = "" if effect.paper is None else f"{effect.paper:+.1%}"
     power = POWER[effect.seen] + ("" if effect.paper is None else f" (± {effect.half_width:.1%})")
-    return (
-        f"| {claim.id} | {effect.what} | {gain.difference:+.1%} | {low:+.1%} to {high:+.1%} | {gain.wins}, {gain.losses} "
-        f"| {gain.p:.2g} | {effect.n} | {paper} | {power} |"
-    )
+    found = f"{gain.difference:+.1%} | {low:+.1%} to {high:+.1%} | {gain.wins}, {gain.losses} | {gain.p:.2g}"
+    return f"| {claim.id} | {effect.what} | {found} | {effect.n} | {paper} | {power} |"
 
 
 def sections(claims: Sequence[Claim]) -> list[str]:

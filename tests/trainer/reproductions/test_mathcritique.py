@@ -28,7 +28,7 @@ from trainer.reproductions.mathcritique.improve import Improvement, Plan, Round
 from trainer.reproductions.mathcritique.judging import TEACHING_SEED, Discrimination, Teacher
 from trainer.reproductions.mathcritique.play import Attempt, Players, Reading, Spent, refining
 from trainer.reproductions.mathcritique.testtime import Played, Turn, play, voted
-from trainer.statistics import paired, pass_at
+from trainer.statistics import pass_at
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each. How much does she pay?", answer="12")
 WORKED = list(islice(wordproblems.stream(3), 40))
@@ -259,19 +259,6 @@ def test_repeated_seeds_do_not_narrow_the_interval():
     )
     gain = once.evidence[0].split("; ")[1]
     assert "1 won, 0 lost" in gain and twice.evidence[0].endswith(gain)
-
-
-def test_a_verdict_follows_the_intervals():
-    clear, faint, none = (
-        paired([True] * 20, [False] * 20),
-        paired([True, False], [False, False]),
-        paired([True], [True]),
-    )
-    assert claims.verdict_of(clear) == "holds"
-    assert claims.verdict_of(clear, faint) == "consistent"
-    assert claims.verdict_of(clear, none) == "does not hold"
-    thrice = paired([True] * 3 + [False] * 237, [False] * 240)
-    assert thrice.interval[0] > 0 and claims.verdict_of(thrice) == "consistent"  # p = 0.25
 
 
 def test_the_report_names_every_claim_and_its_plots_are_there(tmp_path):

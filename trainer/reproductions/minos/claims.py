@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from trainer.data.errors import ErrorType
 from trainer.evaluation.meta import THRESHOLD
-from trainer.reproductions.claims import Claim, Effect, if_testable, tested, unmeasured, untestable
+from trainer.reproductions.claims import Claim, Effect, claim_on, if_testable, unmeasured, untestable
 from trainer.reproductions.ground.fitness import Criterion, Name
 from trainer.reproductions.minos.evaluating import SMALL, Judged
 from trainer.reproductions.verifiers.choosing import SC, Board, by, with_votes
@@ -76,7 +76,7 @@ def mm1(m: Measured) -> Claim:
         *(m.board.by_seed(by(minos), by(plain)) for minos, plain, _ in pairs),
     ]
     statement = "A verifier that first learned to write evaluations chooses better, as an ORM and as a PRM."
-    return tested("MM1", statement, effects, lines, f"N = {m.board.n} instead of 256; one tiny base.")
+    return claim_on("MM1", statement, effects, lines, f"N = {m.board.n} instead of 256; one tiny base.")
 
 
 def mm2(m: Measured) -> Claim:
@@ -85,7 +85,7 @@ def mm2(m: Measured) -> Claim:
     )
     gains = [[a - b for a, b in zip(*both, strict=True)] for both in ((orm, plain_orm), (prm, plain_prm))]
     effects = [Effect("gain of the ORM - gain of the PRM", paired(*gains), len(m.board.problems), 0.006)]
-    return tested("MM2", "The ORM gains more from evaluations than the PRM.", effects)
+    return claim_on("MM2", "The ORM gains more from evaluations than the PRM.", effects)
 
 
 def mm3(m: Measured) -> Claim:
@@ -96,7 +96,7 @@ def mm3(m: Measured) -> Claim:
         *(m.board.effect(with_votes(arm), by(arm), paper) for arm, paper in joined),
     ]
     lines = [f"votes of {m.board.n}: {m.board.accuracy(SC):.1%}"]
-    return tested("MM3", "Every verifier is better than votes, and votes add to Minos.", effects, lines)
+    return claim_on("MM3", "Every verifier is better than votes, and votes add to Minos.", effects, lines)
 
 
 def mm4(m: Measured) -> Claim:
@@ -105,7 +105,7 @@ def mm4(m: Measured) -> Claim:
         m.board.effect(by(MINOS_ORM), by(HALF), 0.010, what="all - half"),
     ]
     differs = "hundreds of evaluations instead of 15,000 and 30,000."
-    return tested("MM4", "More evaluations in the first stage make a better ORM.", effects, differs=differs)
+    return claim_on("MM4", "More evaluations in the first stage make a better ORM.", effects, differs=differs)
 
 
 def mm5(m: Measured) -> Claim:
@@ -117,7 +117,7 @@ def mm5(m: Measured) -> Claim:
     lines = [f"{arm.name}: {_curve(m.courses[arm])}" for arm in (ORM, MINOS_ORM, PRM, MINOS_PRM)]
     lines += [f"Minos PRM - PRM, {name}: {_along(m, '', MINOS_PRM, PRM, name).gain}" for name in ("mean", "last")]
     statement = "From the evaluations the ORM predicts outcomes better, early in its training and at the end."
-    return tested("MM5", statement, effects, lines, "the mean of the checkpoints stands for speed.")
+    return claim_on("MM5", statement, effects, lines, "the mean of the checkpoints stands for speed.")
 
 
 def _along(m: Measured, what: str, minos: Arm, plain: Arm, when: str, paper: float | None = None) -> Effect:
@@ -156,4 +156,4 @@ def mm7(m: Measured) -> Claim:
         f"the labels themselves, of rollouts: {m.judged.share(m.judged.labels)}",
     ]
     differs = f"{SMALL} in a scaffold instead of GPT-4; against exact truth instead of people."
-    return tested("MM7", statement, [m.judged.effect], lines, differs)
+    return claim_on("MM7", statement, [m.judged.effect], lines, differs)

@@ -65,7 +65,7 @@ def written(found: Sequence[Tried], seed: int, settings: Settings) -> Written:
     """Evaluations of all attempts whose every step is labelled. Stored."""
     run = Evaluations(jobs_of(found), Tutor(), seed, settings.home)
     finished(run.run())
-    rows = [evaluation_row(one) for one in run.evaluations() if one.fault is None]
+    rows = [evaluation_row(one.job.attempt, one.text) for one in run.evaluations() if one.fault is None]
     return Written(rows, len(run.jobs))
 
 

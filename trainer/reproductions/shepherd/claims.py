@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trainer.reproductions.claims import Claim, Effect, equivalence, if_testable, tested, unmeasured, untestable
+from trainer.reproductions.claims import Claim, Effect, claim_on, equivalence, if_testable, unmeasured, untestable
 from trainer.reproductions.ground.fitness import Criterion, Name
 from trainer.reproductions.shepherd.labels import (
     COMPARED,
@@ -81,7 +81,7 @@ def ms1(m: Measured) -> Claim:
         m.board.by_seed(by(PRM), SC),
     ]
     statement = "The process reward model chooses better than the outcome reward model, and than votes."
-    return tested("MS1", statement, effects, lines, f"N = {m.board.n} instead of 256; one tiny base instead of three.")
+    return claim_on("MS1", statement, effects, lines, f"N = {m.board.n} instead of 256; one tiny base.")
 
 
 def ms3(m: Measured) -> Claim:
@@ -92,7 +92,7 @@ def ms3(m: Measured) -> Claim:
     ]
     statement = "Votes weighted by the PRM are worse than the PRM alone on easy problems and better on hard ones."
     differs = "the two lowest and the two highest of five levels instead of GSM8K and MATH."
-    return tested("MS3", statement, effects, differs=differs)
+    return claim_on("MS3", statement, effects, differs=differs)
 
 
 def ms7a(m: Measured) -> Claim:
@@ -109,7 +109,7 @@ def ms7a(m: Measured) -> Claim:
         )
     effects = [m.labels.effect(f"n = {PEAK} - n = {MOST}", hard(PEAK), hard(MOST))]
     differs = "truth is exact; only steps up to the first error count, and none whose answer is graded."
-    return tested("MS7a", "Hard labels are truest for few rollouts, and less so for many.", effects, lines, differs)
+    return claim_on("MS7a", "Hard labels are truest for few rollouts, and less so for many.", effects, lines, differs)
 
 
 def ms7b(m: Measured) -> Claim:
@@ -130,7 +130,7 @@ def ms8(m: Measured) -> Claim:
         ),
     ]
     differs = "the stronger completer is the same base tuned on right solutions, not a larger one."
-    claim = tested("MS8", "A stronger completer labels better.", effects, lines, differs)
+    claim = claim_on("MS8", "A stronger completer labels better.", effects, lines, differs)
     return claim if stronger - base >= STRONGER else untestable(claim, "the tuned completer is not stronger")
 
 
@@ -143,7 +143,7 @@ def ms9(m: Measured) -> Claim:
         "labels by textual entailment (NLI) were not measured: no such model of this world exists",
     ]
     differs = "the rule compares numbers; problems of this world have one way to the answer."
-    claim = tested("MS9", "Labels by rollouts are truer than those by rule.", effects, lines, differs)
+    claim = claim_on("MS9", "Labels by rollouts are truer than those by rule.", effects, lines, differs)
     if m.labels.accuracy(by_reference)[0] < CERTAIN:
         return claim
     return untestable(claim, "problems with one way leave a rule that knows the reference solution next to no errors")
@@ -159,7 +159,7 @@ def ms10(m: Measured) -> Claim:
     lines = [f"{arm.name}: {m.board.accuracy(by(arm)):.1%}" for pair in (*PARTS.values(), (ORM, PRM)) for arm in pair]
     lines.append(f"the PRM of the fewest attempts against the ORM of all: {m.board.gain(by(first), by(ORM))}")
     statement = "The PRM is better than the ORM from few attempts, and remains so with more."
-    return tested("MS10", statement, effects, lines, "a fraction of the paper's 10,000 solutions and more.")
+    return claim_on("MS10", statement, effects, lines, "a fraction of the paper's 10,000 solutions and more.")
 
 
 def _accuracies(board: Board) -> str:

@@ -10,16 +10,19 @@ from trainer.reproductions.shepherd.claims import IDS
 from trainer.reproductions.shepherd.reproduce import Budget, run
 from trainer.reproductions.verifiers.run import Size
 
-TINY = Budget(Size(12, 3, rollouts=2, epochs=1, tested=10, samples=8, apart=4), truth=8, taught=8)
+TINY = Budget(Size(12, 3, rollouts=2, epochs=1, tested=5, samples=4, apart=4), truth=5, taught=5)
 
 
 @pytest.fixture(scope="module")
 def reported(tmp_path_factory):
+    """A run that was stopped once, and continued."""
     with pytest.MonkeyPatch.context() as patch:
         home = tmp_path_factory.mktemp("home")
         setting = world(patch, settings.load(home=home))
-        lines = list(run(setting, TINY, "tiny", home / "reports", 3))
-        yield setting, home, lines
+        first = run(setting, TINY, "tiny", home / "reports", 3)
+        assert any(line.startswith("trained PRM on") for line in first)
+        first.close()
+        yield setting, home, list(run(setting, TINY, "tiny", home / "reports", 3))
 
 
 def test_the_report_has_every_claim_with_its_figures_and_plots(reported):
