@@ -57,12 +57,14 @@ def sampled(*answers, scores=(), problem=PROBLEMS[0], greedy="4"):
 
 
 def test_solutions_are_sampled_graded_and_scored_step_by_step():
-    scores, engine = scored(solved("4", "5", "4", None, "5", "4", "4", "5"), 0.9, 0.2, 0.8, 0.3, 0.7, 0.6, 0.1)
+    scores, engine = scored(solved("4", "5", "6", None, "5", "4", "4", "5"), 0.9, 0.2, 0.8, 0.3, 0.7)
     first, second = scores.sampled()
-    assert [sample.right for sample in first.samples] == [False, True, False]
+    assert [sample.right for sample in first.samples] == [False, False, False]
     assert [sample.score("min") for sample in first.samples] == pytest.approx([0.2, 0.8, None])
     assert (first.greedy.score("last"), second.greedy.right) == (pytest.approx(0.9), False)
-    assert len(engine.calls) == 7  # an invalid answer is not read
+    assert [sample.score("min") for sample in second.samples] == pytest.approx([0.7, 0.7, 0.3])
+    assert len(engine.calls) == 5  # an invalid answer is not read, and the same solution only once
+    assert second.read == pytest.approx(first.read * 4 / 3)  # but counted each time
     words = len(REPLY.format(4).split())
     assert (first.greedy_written, first.written) == (words, pytest.approx((2 * words + 2) / 3))
     assert first.read > words / 2
