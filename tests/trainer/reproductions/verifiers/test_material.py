@@ -5,6 +5,7 @@ from world import world
 
 from runtime import settings
 from runtime.engines.base import Usage
+from runtime.problems.labelled import by_labels
 from trainer.data.examples.verifier import scored_row
 from trainer.reproductions.ground.diagnosis import diagnose
 from trainer.reproductions.verifiers.ledger import Ledger, Spent
@@ -40,7 +41,8 @@ def test_labels_are_those_of_rollouts_and_the_truth_is_only_measured(labelled):
     agree = []
     for one in found:
         for attempt in one.attempts:
-            assert not attempt.is_judged and {label.by for label in attempt.labels} == {"rollouts"}
+            assert {label.by for label in attempt.labels} == {"rollouts"}
+            assert attempt.first_error_index == by_labels(attempt.labels, len(attempt.steps))
             known = with_truth(one.worked, attempt)
             place = diagnose(one.worked, attempt.steps)
             assert known.first_error == (place.place if place else None) and known.labels == ()
