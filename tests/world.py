@@ -66,4 +66,4 @@ def world(monkeypatch, settings):
     to_gguf(
         untaught(plan, tokenizer), tokenizer, settings.home / "shipped" / "ground-2m.gguf", GGMLQuantizationType.F16
     )
-    return WorldSetting("ground-2m", settings)
+    return WorldSetting("ground-2m", settings.with_(models=settings.home / "models"))  # without any model

@@ -81,5 +81,5 @@ def test_verdicts_of_a_model_are_compared_with_the_truth():
     assert found.effect.gain.difference == pytest.approx(2 / 3) and found.effect.n == 1
 
 
-def test_without_the_model_nothing_is_judged():
-    assert judged([], 60, 0, settings.load()) is None
+def test_without_the_model_nothing_is_judged(tmp_path):
+    assert judged([], 60, 0, settings.load(models=tmp_path)) is None
