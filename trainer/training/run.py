@@ -156,8 +156,8 @@ class Run:
         return BalancedLoss.of(examples)
 
     def _prediction(self, loss: Loss, dev: list, pad: int) -> Callable[[PeftModel], dict[str, Any]] | None:
-        """Measures how validation pairs are judged, or how a verifier predicts the outcomes of validation attempts, with
-        its score of each; None without any."""
+        """Measures how validation pairs are judged, or how a verifier predicts the outcomes of validation attempts
+        (with its score of each); None without any."""
         if self.recipe.objective == "sft" or not self.recipe.dev:
             return None
         if isinstance(loss, PreferenceLoss):
