@@ -291,8 +291,8 @@ def test_a_claim_that_the_ground_cannot_show_is_not_testable(tmp_path):
 
 def test_an_untrained_ground_says_how_to_train_it(home, monkeypatch):
     monkeypatch.setattr("trainer.reproductions.ground.setting.SHIPPED", home)
-    with pytest.raises(ModelError, match="trainer pretrain --size 5m"):
-        Ground("ground-5m", settings.load()).engine()
+    with pytest.raises(ModelError, match="trainer pretrain --size 2m"):
+        Ground("ground-2m", settings.load()).engine()
     assert Ground("bench", settings.load()).fitness() is None  # its problems have no exact oracle
 
 

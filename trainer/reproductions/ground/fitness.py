@@ -1,6 +1,6 @@
 """Whether a ground can show what papers claim about critics: checked and printed before any claim is run.
 
-    python -m trainer fitness --size 2m
+    python -m trainer fitness --base ground-5m
 
 An actor attempts fresh problems of the split "test" with the full distribution. Then its attempts are rewritten after
 critiques by an oracle that knows the place and the reason of every first error, the place only, or tells nothing. Where

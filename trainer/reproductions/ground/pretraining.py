@@ -1,8 +1,9 @@
-"""Pretrains an actor of the ground from scratch, as a Llama of 2M or 5M parameters, and writes it as a GGUF file.
+"""Pretrains an actor of the ground, a Llama of 2M or 5M parameters, and writes it as a GGUF file.
 
-    python -m trainer pretrain --size 2m
+    python -m trainer pretrain --size 5m
 
-The same plan gives the same model on the same machine; an interrupted run resumes from its last checkpoint.
+The 2M learns from scratch; the 5M begins as the bench model, which knows sums and copies names. The same plan gives the
+same model on the same machine; an interrupted run resumes from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from trainer.reproductions.ground.problems import generate, stream
 from trainer.reproductions.ground.texts import lesson, sums
 from trainer.reproductions.ground.trees import Tree, batch, loss
 from trainer.training.checkpoints import newest_checkpoint
+from trainer.weights.base import base_folder
 from trainer.weights.to_gguf import to_gguf
 
 PAD, BEGIN, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
@@ -69,6 +71,8 @@ class Plan:
     warm_up: int = 100
     decay: float = 0.3
     """Share of the steps at the end over which the learning rate falls to zero."""
+    start: str | None = None
+    """Model to begin with, as in `base_folder`; its shape and tokenizer count then. None: from scratch."""
     seed: int = 0
 
     @property
@@ -78,7 +82,9 @@ class Plan:
 
 PLANS = {
     "2m": Plan("2m", blocks=16_000, width=192, layers=5, heads=6, hidden=512),
-    "5m": Plan("5m", blocks=16_000, width=256, layers=6, heads=8, hidden=704, learning_rate=1.5e-3),
+    "5m": Plan(
+        "5m", blocks=2_400, width=256, layers=6, heads=4, hidden=704, vocabulary=2048, learning_rate=5e-4, start="bench"
+    ),
 }
 
 
@@ -138,6 +144,16 @@ def _texts(plan: Plan) -> Iterator[str]:
         yield from ("system\n", "user\n", "assistant\n")
 
 
+def begun(plan: Plan, settings: Settings) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+    """The model before its first step, and its tokenizer. Raises BaseError."""
+    if plan.start is None:
+        tokenizer = learn_tokenizer(plan)
+        return untaught(plan, tokenizer), tokenizer
+    folder = base_folder(plan.start, settings)
+    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    return model, PreTrainedTokenizerFast.from_pretrained(folder)
+
+
 def untaught(plan: Plan, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     torch.manual_seed(plan.seed)
     return LlamaForCausalLM(
@@ -178,8 +194,8 @@ def pretrain(plan: Plan, settings: Settings) -> Made:
     made = place_of(plan, settings)
     if made.gguf.exists():
         return made
-    tokenizer = learn_tokenizer(plan)
-    model = _taught(plan, tokenizer, made.folder.with_name("run")).float()
+    model, tokenizer = begun(plan, settings)
+    model = _taught(plan, model, tokenizer, made.folder.with_name("run")).float()
     with saved_by_library(made.folder):
         model.save_pretrained(made.folder)
         tokenizer.save_pretrained(made.folder)
@@ -199,8 +215,8 @@ class _Trainer(Trainer):
         return (found, outputs) if return_outputs else found
 
 
-def _taught(plan: Plan, tokenizer: PreTrainedTokenizerFast, place: Path) -> LlamaForCausalLM:
-    model, pad = untaught(plan, tokenizer), tokenizer.pad_token_id
+def _taught(plan: Plan, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, place: Path) -> LlamaForCausalLM:
+    pad = tokenizer.pad_token_id
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = _dtype(place / "dtype", device)
     arguments = TrainingArguments(

@@ -8,7 +8,7 @@ from itertools import islice
 
 import pytest
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from runtime import engines, settings
 from runtime.engines.hf.chat import Chat
@@ -19,7 +19,7 @@ from trainer.data.rows import Encoder
 from trainer.reproductions.ground import pretraining
 from trainer.reproductions.ground.attempts import MIXTURE
 from trainer.reproductions.ground.diagnosis import diagnose
-from trainer.reproductions.ground.pretraining import PLANS, Lessons, Plan, learn_tokenizer, pretrain, untaught
+from trainer.reproductions.ground.pretraining import PLANS, Lessons, Plan, begun, learn_tokenizer, pretrain, untaught
 from trainer.reproductions.ground.problems import level_of, stream
 from trainer.reproductions.ground.setting import fitness_of
 from trainer.reproductions.ground.texts import lesson
@@ -139,3 +139,13 @@ def test_the_sizes_are_what_their_names_say(tokenizer):
         parameters = sum(weight.numel() for weight in model.parameters()) + (768 - len(tokenizer)) * plan.width
         assert parameters == pytest.approx(millions * 1e6, rel=0.15)
         assert plan.width % 32 == plan.hidden % 32 == 0  # rows of Q8_0
+
+
+def test_an_actor_can_begin_as_another_model(tiny):
+    plan = replace(PLAN, start=str(tiny.hf))
+    model, tokenizer = begun(plan, settings.load())
+    other = AutoModelForCausalLM.from_pretrained(tiny.hf, dtype=torch.float32).state_dict()
+    assert all(torch.equal(weight, other[name]) for name, weight in model.state_dict().items())
+    asked = conversation(next(stream(0)).problem)
+    ids = [one.apply_chat_template(asked)["input_ids"] for one in (tokenizer, AutoTokenizer.from_pretrained(tiny.hf))]
+    assert ids[0] == ids[1] and replace(plan, start=None) != plan
