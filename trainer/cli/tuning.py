@@ -240,7 +240,7 @@ def pretrain(
 def fitness(
     base: Annotated[
         str, typer.Option(help="ground-2m, ground-5m, or mixture: what an actor would do that had learned perfectly.")
-    ] = "ground-2m",
+    ] = "ground-5m",
     model: Annotated[Path | None, typer.Option(help="Another GGUF file of an actor of the ground.")] = None,
     problems: Annotated[int, typer.Option(min=1, help="Problems of the split test.")] = 300,
     samples: Annotated[int, typer.Option(min=2, help="Attempts at each problem.")] = 8,
@@ -373,7 +373,7 @@ def reproduce(
     ] = "small",
     base: Annotated[
         str, typer.Option(help="ground-2m or ground-5m; for mathcritique also bench or smollm2-135m.")
-    ] = "ground-2m",
+    ] = "ground-5m",
     seed: Annotated[int, typer.Option(help="Seed of problems and samples; a new one for every report.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("data/reports"),
 ) -> None:
