@@ -41,8 +41,6 @@ ACTORS = {f"ground-{size}": plan for size, plan in PLANS.items()}
 RECIPES = ROOT / "trainer" / "recipes" / "sft"
 CONTEXT, PARALLEL = 1024, 32
 FITNESS_SEED = 9001
-CHECKPOINTS = 8
-"""How often an adapter is looked at in training."""
 Adapters = dict[str, Path]
 
 
@@ -111,15 +109,21 @@ class Setting:
         return self.trained(adapter, rows).gguf
 
     def trained(
-        self, adapter: str, rows: Iterable[Row | ScoredRow], dev: Iterable[ScoredRow] = (), **changes: object
+        self,
+        adapter: str,
+        rows: Iterable[Row | ScoredRow],
+        dev: Iterable[ScoredRow] = (),
+        looks: int = 1,
+        **changes: object,
     ) -> Trained:
         """An adapter trained on these rows with the actor's recipe and these changes, and measured on the validation
-        rows `CHECKPOINTS` times. Trained once; an interrupted run resumes. Raises what training raises."""
+        rows so many times, the last one at the end. Trained once; an interrupted run resumes. Raises what training
+        raises."""
         learned, apart = list(rows), list(dev)
         path = RECIPES / f"actor-{self.base}.yaml"
         recipe = read_recipe(path, self.settings.home, base=str(self.gguf), role=adapter, **changes)
-        steps = recipe.epochs * len(learned) // recipe.batch
-        its_own: dict[str, Any] = {"data": (self._written(learned),), "save_every": max(1, steps // CHECKPOINTS)}
+        steps = recipe.epochs * -(-len(learned) // recipe.batch)
+        its_own: dict[str, Any] = {"data": (self._written(learned),), "save_every": max(1, -(-steps // looks))}
         its_own |= {"dev": self._written(apart), "dev_rows": len(apart)} if apart else {}
         run = Run(recipe.model_copy(update=its_own), self.settings)
         made = run.folder / f"{adapter}.gguf"

@@ -14,10 +14,10 @@ from trainer.reproductions.claims import Claim, Effect, claim_on, if_testable, u
 from trainer.reproductions.ground.fitness import Criterion, Name
 from trainer.reproductions.minos.evaluating import SMALL, Judged
 from trainer.reproductions.verifiers.choosing import SC, Board, by, with_votes
-from trainer.reproductions.verifiers.learning import ORM, PRM, Arm
+from trainer.reproductions.verifiers.learning import LOOKS, ORM, PRM, Arm
 from trainer.statistics import paired
 
-MINOS_ORM, MINOS_PRM = Arm("Minos ORM", "orm"), Arm("Minos PRM", "prm")
+MINOS_ORM, MINOS_PRM = Arm("Minos ORM", "orm", looks=LOOKS), Arm("Minos PRM", "prm", looks=LOOKS)
 HALF = Arm("Minos ORM, half", "orm")
 """From half of the evaluations."""
 CHOOSING: tuple[Name, ...] = ("pass rate", "room")

@@ -33,7 +33,7 @@ class Budget:
     """The amount of work."""
 
     size: Size
-    evaluated: int = 400
+    evaluated: int = 250
     """Problems whose attempts are evaluated in words."""
     epochs: int = 2
     """Of the first stage."""

@@ -26,9 +26,9 @@ class Budget:
     """The amount of work."""
 
     size: Size
-    truth: int = 250
+    truth: int = 120
     """Problems whose attempts' labels are compared with the truth."""
-    taught: int = 800
+    taught: int = 400
     """Problems whose right solutions make a stronger completer."""
     seeds: int = 1
 

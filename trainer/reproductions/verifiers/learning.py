@@ -25,6 +25,8 @@ class Arm:
     estimate: Estimate = "hard"
     share: float = 1.0
     """Of the problems, whose attempts it learns from."""
+    looks: int = 1
+    """How often it predicts outcomes along its training."""
 
     @property
     def aggregate(self) -> str:
@@ -32,7 +34,8 @@ class Arm:
         return "last" if self.objective == "orm" else "min"
 
 
-ORM, PRM = Arm("ORM", "orm"), Arm("PRM", "prm")
+LOOKS = 8
+ORM, PRM = Arm("ORM", "orm", looks=LOOKS), Arm("PRM", "prm", looks=LOOKS)
 """From the bare base, on all attempts and hard labels: what everything else is compared with."""
 
 
@@ -54,6 +57,6 @@ class Learner:
         used = self.attempts[: round(arm.share * len(self.attempts))]
         rows = [scored_row(attempt, arm.estimate, "labelled") for some in used for attempt in some]
         return self.setting.trained(
-            ADAPTER, rows, [scored_row(attempt) for attempt in self.apart],
+            ADAPTER, rows, [scored_row(attempt) for attempt in self.apart], arm.looks,
             objective=arm.objective, init=start, epochs=self.epochs, seed=seed_of(self.seed, "training", arm.name),
         )  # fmt: skip

@@ -29,17 +29,17 @@ BASES = tuple(ACTORS)
 class Size:
     """The amount of work for each seed."""
 
-    problems: int = 700
+    problems: int = 400
     """Problems whose attempts the verifiers learn from."""
     tries: int = 6
     """Attempts at each."""
     rollouts: int = 8
     """Completions of each step."""
     epochs: int = 2
-    tested: int = 300
+    tested: int = 200
     """Problems whose solutions are chosen among."""
     samples: int = 64
-    apart: int = 80
+    apart: int = 50
     """Problems whose attempts' outcomes are predicted along the training."""
 
 
