@@ -215,7 +215,7 @@ def pretrain(
     measure: Annotated[int, typer.Option(min=0, help="Problems of the check at the end; 0 skips it.")] = 300,
     as_json: Json = False,
 ) -> None:
-    """Train a tiny Llama from scratch for experiments, and check it: an actor of the ground. Resumable."""
+    """Train a tiny Llama for experiments, and check it: an actor of the ground. Resumable."""
     from dataclasses import replace
 
     from runtime import settings
