@@ -147,14 +147,13 @@ def export(
 ) -> None:
     """Export a peft adapter as a GGUF adapter and compare the two; with --merge also merge it into its base."""
     from runtime import settings
-    from runtime.models import catalogue
-    from trainer.weights.base import base_folder
+    from trainer.weights.base import base_file, base_folder
     from trainer.weights.export import to_gguf_adapter
     from trainer.weights.merge import merge as merge_adapter
     from trainer.weights.parity import conversations, parity
 
     chosen = settings.load(model=base)
-    base_gguf = catalogue.resolve(chosen)
+    base_gguf = base_file(base, chosen)
     to_gguf_adapter(adapter, out, base_gguf, type)
     summary = {"adapter": str(out), "bytes": out.stat().st_size}
     if check:

@@ -44,11 +44,17 @@ class Source(Value):
     sha256: str
 
 
+def base_file(model: str | Path, settings: Settings) -> Path:
+    """The GGUF file or folder of a base, given by path, by name in the catalogue, or as "bench". Raises ModelError if
+    there is no such model."""
+    return BENCH_FILE if model == BENCH else catalogue.resolve(settings.with_(model=str(model)))
+
+
 def base_folder(model: str | Path, settings: Settings) -> Path:
     """The folder to train on: `model` itself if it is a folder, otherwise the unpacked GGUF file, given by path, by
     name in the catalogue, or as "bench". Raises ModelError if there is no such model, BaseError if it cannot be
     converted."""
-    path = BENCH_FILE if model == BENCH else catalogue.resolve(settings.with_(model=str(model)))
+    path = base_file(model, settings)
     if path.is_dir():
         return path
     folder = settings.home / "bases" / path.stem

@@ -15,7 +15,7 @@ from runtime.engines.llamacpp.measure import loaded
 from runtime.files import sha256_of
 from runtime.models.download.files import ModelError
 from trainer.weights import merge
-from trainer.weights.base import BaseError, base_folder, source_of
+from trainer.weights.base import BENCH_FILE, BaseError, base_file, base_folder, source_of
 from trainer.weights.export import open_gguf
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
@@ -121,5 +121,6 @@ def test_a_file_that_is_no_model_is_refused(home):
 
 
 def test_the_bench_model_is_a_base_by_its_name(tmp_path):
+    assert base_file("bench", settings.load()) == BENCH_FILE  # `trainer export --base bench` reads it
     folder = base_folder("bench", settings.load(home=tmp_path))
     assert folder == tmp_path / "bases" / "bench" and source_of(folder).file == "bench.gguf"
