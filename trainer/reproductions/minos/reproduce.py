@@ -33,7 +33,7 @@ class Budget:
     """The amount of work."""
 
     size: Size
-    evaluated: int = 250
+    evaluated: int = 200
     """Problems whose attempts are evaluated in words."""
     epochs: int = 2
     """Of the first stage."""
@@ -42,7 +42,7 @@ class Budget:
     seeds: int = 1
 
 
-BUDGETS = {"small": Budget(Size()), "full": Budget(Size(), seeds=3)}
+BUDGETS = {"small": Budget(Size()), "full": Budget(Size(problems=400, tested=300), evaluated=400, seeds=3)}
 PARTS: Mapping[float, Sequence[Arm]] = {1.0: (MINOS_ORM, MINOS_PRM), 0.5: (HALF,)}
 """The arms that start from this share of the evaluations."""
 

@@ -26,14 +26,14 @@ class Budget:
     """The amount of work."""
 
     size: Size
-    truth: int = 120
+    truth: int = 80
     """Problems whose attempts' labels are compared with the truth."""
     taught: int = 400
     """Problems whose right solutions make a stronger completer."""
     seeds: int = 1
 
 
-BUDGETS = {"small": Budget(Size()), "full": Budget(Size(), seeds=3)}
+BUDGETS = {"small": Budget(Size()), "full": Budget(Size(problems=400, tested=300), truth=160, seeds=3)}
 
 
 def reproduced(setting: Setting, budget: str, out: Path, seed: int) -> Iterator[str]:

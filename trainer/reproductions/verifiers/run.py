@@ -29,17 +29,17 @@ BASES = tuple(ACTORS)
 class Size:
     """The amount of work for each seed."""
 
-    problems: int = 400
+    problems: int = 250
     """Problems whose attempts the verifiers learn from."""
     tries: int = 6
     """Attempts at each."""
     rollouts: int = 8
     """Completions of each step."""
     epochs: int = 2
-    tested: int = 200
+    tested: int = 150
     """Problems whose solutions are chosen among."""
     samples: int = 64
-    apart: int = 50
+    apart: int = 40
     """Problems whose attempts' outcomes are predicted along the training."""
 
 
