@@ -524,6 +524,7 @@ def test_a_row_of_another_form_is_named_by_its_line(wrong, tmp_path):
 
 
 @pytest.mark.model
+@pytest.mark.rest
 @pytest.mark.timeout(60)
 def test_the_small_model_labels_a_short_solution(small_engine, monkeypatch):
     monkeypatch.setenv("SOLILOQUY_MAX_TOKENS", "24")

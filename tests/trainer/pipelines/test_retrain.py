@@ -22,6 +22,9 @@ CARD = {
 }  # fmt: skip
 
 
+pytestmark = pytest.mark.rest  # a minute of training; its parts have tests of their own
+
+
 @pytest.fixture(scope="module")
 def chosen(tmp_path_factory):
     """Settings in which the bench model is an added one with a recipe; fewer attempts than usual are enough."""
