@@ -72,7 +72,7 @@ def test_a_run_continues_without_the_tab_and_can_be_stopped_and_resumed(tab, ser
     open_train(tab, page)
     tab.get_by_text("Training: step").wait_for()
     tab.get_by_role("button", name="Stop and save").click()
-    tab.get_by_text("Stopped and saved.").wait_for()
+    tab.get_by_text("Stopped and saved.").wait_for(timeout=60_000)  # the step ends and is saved first
     tab.get_by_role("button", name="Continue").click()
     tab.get_by_text(f"{PASSED} Version v1 is ready.").wait_for()
     expect(tab.get_by_role("button", name="Start training")).to_be_enabled()
