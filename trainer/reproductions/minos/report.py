@@ -18,7 +18,8 @@ from trainer.reproductions.verifiers.learning import ORM, PRM, Arm
 METHOD = (
     "Claims of arXiv 2406.14024, tested at small scale. The actor is the bare base, and its attempts are labelled by "
     "rollouts. In stage 1 the base learns to write evaluations of attempts, step by step; a tutor wrote them who was "
-    "shown the labels of the rollouts, which the prompt does not show. In stage 2 an outcome reward model (ORM) and a "
+    "shown the labels of the rollouts, which the prompt does not show, and knows the right solution, which favours "
+    "Minos. In stage 2 an outcome reward model (ORM) and a "
     "process reward model (PRM) are trained from there on all attempts (Minos), and the same ones from the bare base. "
     "A solution's score is the lowest of its steps, the ORM's that of the last. SC is self-consistency (votes), a "
     "verifier's name best-of-N by it, SC + a verifier votes weighted by it, all among the same solutions of problems "
