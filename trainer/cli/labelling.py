@@ -135,8 +135,7 @@ def agree(
     as_json: Json = False,
 ) -> None:
     """Keep labelled attempts on whose first error a judge agrees with the labels. Resumable."""
-    from runtime.files import write_whole
-    from runtime.problems.formats import attempts as own
+    from trainer.data.examples.attempts import write_attempts
     from trainer.data.sources import read_attempts
     from trainer.evaluation import agreement
     from trainer.evaluation.critic import weights_in_use
@@ -150,7 +149,7 @@ def agree(
         with collected(decided, (), adapter, model, parallel, "quick") as (evidence, settings):
             opinions = agreement.by_critic(evidence, weights_in_use(evidence.engine, settings))
     kept = agreement.agreed(attempts, opinions)
-    write_whole(out, (_line(own.write([attempt])) for attempt in kept))
+    write_attempts(out, kept)
     counts = agreement.counts(attempts, opinions)
     if as_json:
         print(json.dumps({"n": len(attempts), "kept": len(kept), "counts": counts}))

@@ -366,8 +366,8 @@ def reproduce(
     budget: Annotated[
         str,
         typer.Option(
-            help="small (half an hour on two cores), full (more problems or seeds), or for mathcritique players (no "
-            "rounds)."
+            help="small (meant for half an hour on two cores), full (more problems or seeds), or for mathcritique "
+            "players (no rounds)."
         ),
     ] = "small",
     base: Annotated[

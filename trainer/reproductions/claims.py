@@ -4,7 +4,7 @@ holds: the 90 % interval of every effect lies on the claimed side. consistent: e
 effect is zero or has the other sign. not testable here: the ground is unfit to show the claim, whatever was found. All
 effects are paired differences on the same items, with a problem as one cluster.
 
-A claim that holds is one of several that were claim_on, so the report also says which of them hold by Holm's procedure;
+A claim that holds is one of several that were tested, so the report also says which of them hold by Holm's procedure;
 and as "does not hold" says little where the design could not have seen what the paper reports, each effect is put
 beside the paper's.
 """

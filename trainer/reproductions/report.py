@@ -6,8 +6,10 @@ Claims that do not hold come first.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from runtime.files import write_whole
 from trainer.reproductions.claims import Claim, Effect, Verdict, after_holm
 from trainer.reproductions.ground.fitness import NOT_TESTABLE, Criterion, criteria_table
 
@@ -61,6 +63,18 @@ def _effect(claim: Claim, effect: Effect) -> str:
     power = POWER[effect.seen] + ("" if effect.paper is None else f" (± {effect.half_width:.1%})")
     found = f"{gain.difference:+.1%} | {low:+.1%} to {high:+.1%} | {gain.wins}, {gain.losses} | {gain.p:.2g}"
     return f"| {claim.id} | {effect.what} | {found} | {effect.n} | {paper} | {power} |"
+
+
+def verdicts(claims: Sequence[Claim]) -> list[str]:
+    """The part on the claims: both tables, and the sections."""
+    return ["## Claims", claims_table(claims), effects_table(claims), *sections(claims)]
+
+
+def saved(folder: Path, name: str, parts: Sequence[str]) -> Path:
+    """Write the parts as `<name>.md`; return its path. Raises OSError."""
+    path = folder / f"{name}.md"
+    write_whole(path, "\n\n".join(parts) + "\n")
+    return path
 
 
 def sections(claims: Sequence[Claim]) -> list[str]:

@@ -10,18 +10,16 @@ with its adapter if there is one; its log-probabilities are computed once and ke
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 from peft import PeftModel
 from torch.nn.functional import logsigmoid
 
-from runtime.files import append, write_whole
 from trainer.data.rows import PairExample
+from trainer.runs import ResultFile
 from trainer.training.chunked_loss import token_losses
 from trainer.training.modelling import Batch, Kept, collate, output_layer, read_branches, read_prefix
 from trainer.training.recipe import Recipe
@@ -89,29 +87,19 @@ def judged(
 
 @torch.no_grad()
 def with_references(
-    model: PeftModel, examples: Sequence[PairExample], recipe: Recipe, file: Path, pad: int
+    model: PeftModel, examples: Sequence[PairExample], recipe: Recipe, results: ResultFile, pad: int
 ) -> list[PairExample]:
-    """The examples with the log-probabilities that the model gives them now. Those in the file are not computed again;
-    it holds a JSON line for each batch."""
-    known = _stored(file)
+    """The examples with the log-probabilities that the model gives them now. Those in the results, a row for each
+    batch, are not computed again. Raises ResultsError."""
     # The batches depend on nothing else, so those computed after a crash are the same.
     order = sorted(range(len(examples)), key=lambda place: (examples[place].length, place))
     found: dict[int, tuple[float, float]] = {}
     for number, start in enumerate(range(0, len(order), recipe.batch)):
         places = order[start : start + recipe.batch]
-        if number == len(known):
+        if number not in results.rows:
             batch = collate([examples[place] for place in places], pad, str(model.device))
-            known.append(log_probabilities(model, batch, read_prefix(model, batch)).tolist())
-            append(file, json.dumps(known[-1]) + "\n")
-        found |= {place: (chosen, rejected) for place, (chosen, rejected) in zip(places, known[number], strict=True)}
+            sums = log_probabilities(model, batch, read_prefix(model, batch)).tolist()
+            results.add({"key": number, "log_probabilities": sums})
+        sums = results.rows[number]["log_probabilities"]
+        found |= {place: (chosen, rejected) for place, (chosen, rejected) in zip(places, sums, strict=True)}
     return [replace(example, reference=found[place]) for place, example in enumerate(examples)]
-
-
-def _stored(file: Path) -> list[list[tuple[float, float]]]:
-    """The complete lines of the file; one that a crash truncated is dropped."""
-    if not file.exists():
-        return []
-    *lines, rest = file.read_text("utf-8").split("\n")
-    if rest:
-        write_whole(file, "".join(f"{line}\n" for line in lines))
-    return [json.loads(line) for line in lines]

@@ -31,6 +31,7 @@ from runtime.types import content_hash
 from trainer.data.examples.preference import read_pairs
 from trainer.data.rows import Encoder, Example, PairExample, PairRow, Row, ScoredExample, ScoredRow, read_rows
 from trainer.evaluation.meta import meta_evaluation
+from trainer.runs import ResultFile
 from trainer.training import sft
 from trainer.training.judging_plot import plot_judging
 from trainer.training.modelling import Loss, open_for_tuning, pad_token, save_adapter
@@ -138,8 +139,11 @@ class Run:
     def _with_prefixes(self, examples: list, dev: list, report: Report) -> bool:
         model, pad = open_for_tuning(self.base.as_posix(), self.recipe, self.device), pad_token(self.tokenizer)
         if self.recipe.objective == "preference":  # before a checkpoint changes the adapter
-            parts = ((examples, "reference.jsonl"), (dev, "reference-dev.jsonl"))
-            examples, dev = (with_references(model, part, self.recipe, self.folder / f, pad) for part, f in parts)
+            parts = ((examples, "reference"), (dev, "validation"))
+            examples, dev = (
+                with_references(model, part, self.recipe, ResultFile(self.folder, name, {}), pad)
+                for part, name in parts
+            )
         loss = self._loss(examples)
         tuning = Tuning(model, examples, loss, self.recipe, self.folder, pad, dev, self._prediction(loss, dev, pad))
         with closing(tuning.run()) as steps:  # if `report` raises, the progress is saved

@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 
 from runtime import settings
 from runtime.engines.hf import HfEngine
-from runtime.engines.hf.chat import Chat
 from runtime.engines.hf.loading import load_tokenizer
 from runtime.engines.llamacpp import LlamaCppEngine
 from runtime.problems.json_rows import RowError
@@ -25,6 +24,7 @@ from runtime.types import Message
 from trainer.__main__ import app
 from trainer.data.examples.preference import read_pairs
 from trainer.data.rows import Encoder, PairRow
+from trainer.runs import ResultFile
 from trainer.training import preference
 from trainer.training.modelling import collate, open_for_tuning, read_prefix, save_adapter
 from trainer.training.preference import PreferenceLoss, judged, log_probabilities, with_references
@@ -61,17 +61,6 @@ def public(number, good="good", bad="bad"):
     }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def bases(tiny_bases):
-    """Folders of tiny models by architecture."""
-    return {name: base.hf for name, base in tiny_bases.items()}
-
-
-@pytest.fixture(scope="module")
-def chat(tiny):
-    return Chat(load_tokenizer(tiny.hf), "tiny")
-
-
 @pytest.fixture
 def examples(chat):
     return [Encoder(chat, "activated")(row) for row in ROWS]
@@ -92,7 +81,7 @@ def preferring(base, data, **changes):
 def compared(model, examples, change=0.05, loss=LOSS, tmp=None):
     """The loss after the adapter was changed, with its state before as the reference."""
     recipe = recipe_of("unused", batch=len(examples))
-    known = with_references(model, examples, recipe, tmp / f"{id(model)}.jsonl", PAD)
+    known = with_references(model, examples, recipe, ResultFile(tmp, str(id(model)), {}), PAD)
     shake(model, change)
     batch = collate(known, PAD, "cpu")
     value = loss(model, batch, read_prefix(model, batch))
@@ -248,19 +237,31 @@ def test_a_loss_without_reference_is_refused(bases, examples):
 
 
 def test_the_reference_is_computed_once_and_a_truncated_line_again(bases, examples, tmp_path, monkeypatch):
-    model, file, recipe = opened(bases["llama"]), tmp_path / "reference.jsonl", recipe_of("unused")
-    expected, lines = with_references(model, examples, recipe, file, PAD), file.read_text()
+    model, recipe = opened(bases["llama"]), recipe_of("unused")
+
+    def referred():
+        return with_references(model, examples, recipe, ResultFile(tmp_path, "reference", {}), PAD)
+
+    expected = referred()
+    [file] = tmp_path.glob("reference-*/results.jsonl")
+    lines = file.read_text()
     file.write_text(lines[: lines.index("\n") + 5])
     calls = []
     real = preference.log_probabilities
     monkeypatch.setattr(preference, "log_probabilities", lambda *given: calls.append(1) or real(*given))
-    assert with_references(model, examples, recipe, file, PAD) == expected
+    assert referred() == expected
     assert len(calls) == 1 and file.read_text() == lines
     shake(model, 0.3)
-    assert with_references(model, examples, recipe, file, PAD) == expected and len(calls) == 1
+    assert referred() == expected and len(calls) == 1
 
 
 # Runs
+
+
+def reference_of(run):
+    """The stored log-probabilities of a run's examples."""
+    [file] = run.folder.glob("reference-*/results.jsonl")
+    return file.read_bytes()
 
 
 def test_a_run_prefers_the_chosen_steps_and_says_how_it_judges_others(tiny, data, tmp_path):
@@ -329,10 +330,10 @@ def test_a_killed_run_resumes_and_ends_with_the_same_adapter(tiny, data, tmp_pat
     home = tmp_path / "disturbed"
     killed_after(5, recipe, home)
     run, steps = Run(recipe, settings.load(home=home)), []
-    reference = (run.folder / "reference.jsonl").read_bytes()
+    reference = reference_of(run)
     summary = run.run(lambda progress: steps.append(progress.step))
     assert steps == [5, 6, 7, 8, 9]
-    assert (run.folder / "reference.jsonl").read_bytes() == reference
+    assert reference_of(run) == reference
     assert summary["losses"] == pytest.approx(expected["losses"], abs=1e-6)
     assert summary["judging"] == expected["judging"]
     found, wanted = (load_file(r.adapter / "adapter_model.safetensors") for r in (run, undisturbed))
@@ -347,7 +348,7 @@ def test_a_run_starts_from_the_named_adapter_and_is_held_to_it(tiny, data, tmp_p
     assert first.run()["losses"][0] == pytest.approx(math.log(2), abs=1e-3)
     bare = Run(preferring(tiny.hf, data), settings.load())
     bare.run()
-    assert (first.folder / "reference.jsonl").read_text() != (bare.folder / "reference.jsonl").read_text()
+    assert reference_of(first) != reference_of(bare)
 
 
 def test_what_is_compared_names_the_run_and_only_of_preference_training(tiny, data):
@@ -366,7 +367,7 @@ def test_a_kind_that_no_pair_of_a_file_has_is_refused(tiny, data):
 
 def test_judging_counts_the_pairs_whose_chosen_way_gained_more(bases, examples, tmp_path):
     model, recipe = opened(bases["llama"]), recipe_of("unused")
-    known = with_references(model, examples, recipe, tmp_path / "reference.jsonl", PAD)
+    known = with_references(model, examples, recipe, ResultFile(tmp_path, "reference", {}), PAD)
     assert judged(model, LOSS, known, 2, PAD)["margin"] == pytest.approx(0, abs=1e-5)
     shake(model, 0.3)
     batch = collate(known, PAD, "cpu")

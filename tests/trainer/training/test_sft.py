@@ -13,8 +13,6 @@ from transformers import AutoModelForCausalLM, DynamicCache
 from tuning import PAD, gradients, killed_after, opened, recipe_of, require_equal
 
 from runtime import settings
-from runtime.engines.hf.chat import Chat
-from runtime.engines.hf.loading import load_tokenizer
 from runtime.problems.labelled import labelled
 from runtime.types import Message, Problem
 from trainer.data.examples.critic import critic_row
@@ -29,17 +27,6 @@ from trainer.training.schedule import Progress, batches, share_of_rate
 from trainer.training.sft import loss
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
-
-
-@pytest.fixture(scope="module")
-def bases(tiny_bases):
-    """Folders of tiny models by architecture."""
-    return {name: base.hf for name, base in tiny_bases.items()}
-
-
-@pytest.fixture(scope="module")
-def chat(tiny):
-    return Chat(load_tokenizer(tiny.hf), "tiny")
 
 
 ROWS = [

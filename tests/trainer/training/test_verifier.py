@@ -16,8 +16,6 @@ from typer.testing import CliRunner
 
 from runtime import settings
 from runtime.engines.hf import HfEngine
-from runtime.engines.hf.chat import Chat
-from runtime.engines.hf.loading import load_tokenizer
 from runtime.engines.llamacpp import LlamaCppEngine
 from runtime.problems.json_rows import RowError
 from runtime.types import Message
@@ -56,17 +54,6 @@ ROWS = [
     scored(5, 1, 1, outcome=1),
     scored(6, 1, 0, outcome=1),
 ]
-
-
-@pytest.fixture(scope="module")
-def bases(tiny_bases):
-    """Folders of tiny models by architecture."""
-    return {name: base.hf for name, base in tiny_bases.items()}
-
-
-@pytest.fixture(scope="module")
-def chat(tiny):
-    return Chat(load_tokenizer(tiny.hf), "tiny")
 
 
 @pytest.fixture

@@ -7,13 +7,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from runtime.files import write_whole
 from trainer.plots import BLUE, BROWN, INK, VIOLET, figure, quiet
 from trainer.reproductions.claims import Claim
 from trainer.reproductions.mathcritique.claims import Measured
 from trainer.reproductions.mathcritique.improve import BINS, Arm, Round
 from trainer.reproductions.mathcritique.testtime import Played
-from trainer.reproductions.report import claims_table, head, sections
+from trainer.reproductions.report import claims_table, head, saved, sections
 
 WITH, WITHOUT = BLUE, BROWN
 ARM_COLOURS = {"vanilla": WITHOUT, "difficulty": WITH, "critic": VIOLET}
@@ -28,9 +27,7 @@ def write(folder: Path, name: str, facts: Mapping[str, Any], claims: Sequence[Cl
     if measured.rounds:
         with figure(folder / f"{name}-rounds.png") as one:
             _rounds(one, measured.rounds)
-    path = folder / f"{name}.md"
-    write_whole(path, "\n\n".join(_parts(name, facts, claims, measured)) + "\n")
-    return path
+    return saved(folder, name, _parts(name, facts, claims, measured))
 
 
 def _parts(name: str, facts: Mapping[str, Any], claims: Sequence[Claim], measured: Measured) -> list[str]:

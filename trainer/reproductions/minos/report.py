@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runtime.files import write_whole
 from trainer.plots import BLUE, BROWN, INK, VIOLET, figure, quiet
 from trainer.reproductions.claims import Claim
 from trainer.reproductions.minos.claims import HALF, MINOS_ORM, MINOS_PRM, Course, Measured
-from trainer.reproductions.report import claims_table, effects_table, head, sections
+from trainer.reproductions.report import head, saved, verdicts
 from trainer.reproductions.verifiers import report
 from trainer.reproductions.verifiers.choosing import SC, by, with_votes
 from trainer.reproductions.verifiers.learning import ORM, PRM, Arm
@@ -19,12 +18,11 @@ METHOD = (
     "Claims of arXiv 2406.14024, tested at small scale. The actor is the bare base, and its attempts are labelled by "
     "rollouts. In stage 1 the base learns to write evaluations of attempts, step by step; a tutor wrote them who was "
     "shown the labels of the rollouts, which the prompt does not show, and knows the right solution, which favours "
-    "Minos. In stage 2 an outcome reward model (ORM) and a "
-    "process reward model (PRM) are trained from there on all attempts (Minos), and the same ones from the bare base. "
-    "A solution's score is the lowest of its steps, the ORM's that of the last. SC is self-consistency (votes), a "
-    "verifier's name best-of-N by it, SC + a verifier votes weighted by it, all among the same solutions of problems "
-    "that nothing was trained on. Intervals cover 90 %, with a problem as one cluster. *holds*: every interval lies on "
-    "the claimed side; *consistent*: every effect does."
+    "Minos. In stage 2 an outcome reward model (ORM) and a process reward model (PRM) are trained from there on all "
+    "attempts (Minos), and the same ones from the bare base. A solution's score is the lowest of its steps, the ORM's"
+    " that of the last. SC is self-consistency (votes), a verifier's name best-of-N by it, SC + a verifier votes "
+    "weighted by it, all among the same solutions of problems that nothing was trained on. Intervals cover 90 %, with"
+    " a problem as one cluster. *holds*: every interval lies on the claimed side; *consistent*: every effect does."
 )
 PAIRS = (ORM, MINOS_ORM, PRM, MINOS_PRM)
 WAYS = (SC, *map(by, (*PAIRS, HALF)), *map(with_votes, PAIRS))
@@ -43,24 +41,14 @@ def write(
         plot_courses(one, m.courses)
     parts = [
         *head(f"MATH-Minos on {facts['base']}", METHOD, facts, m.fitness),
-        "## Claims",
-        claims_table(claims),
-        effects_table(claims),
-        *sections(claims),
-        "## Choosing among N solutions",
-        report.table(m.board, WAYS),
-        report.halves(m.board, WAYS),
-        "Other aggregates of the same scores; no verdict rests on them.",
-        report.aggregates(m.board, (by(PRM), by(MINOS_PRM))),
-        f"![choices by N]({name}-choosing.png)",
+        *verdicts(claims),
+        *report.choosing(m.board, WAYS, (), (by(PRM), by(MINOS_PRM)), f"{name}-choosing.png"),
         "## Outcomes predicted along the training",
         f"![meta-evaluation]({name}-meta.png)",
         "## Verifiers",
         "\n".join(quality),
     ]
-    path = folder / f"{name}.md"
-    write_whole(path, "\n\n".join(parts) + "\n")
-    return path
+    return saved(folder, name, parts)
 
 
 def plot_courses(drawn: Any, courses: Mapping[Arm, Sequence[Course]]) -> None:

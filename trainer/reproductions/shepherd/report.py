@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runtime.files import write_whole
 from trainer.plots import BLUE, BROWN, VIOLET, figure, quiet
 from trainer.reproductions.claims import Claim
-from trainer.reproductions.report import claims_table, effects_table, head, sections
+from trainer.reproductions.report import head, saved, verdicts
 from trainer.reproductions.shepherd.claims import PARTS, SOFT, Measured
 from trainer.reproductions.shepherd.labels import Labels, by_reference, hard
 from trainer.reproductions.verifiers import report
@@ -40,24 +39,14 @@ def write(
         plot_labels(one, m.labels)
     parts = [
         *head(f"Math-Shepherd on {facts['base']}", METHOD, facts, m.fitness),
-        "## Claims",
-        claims_table(claims),
-        effects_table(claims),
-        *sections(claims),
-        "## Choosing among N solutions",
-        report.table(m.board, (*WAYS, *fewer)),
-        report.halves(m.board, WAYS),
-        "Other aggregates of the same scores; no verdict rests on them.",
-        report.aggregates(m.board, (by(PRM), by(SOFT))),
-        f"![choices by N]({name}-choosing.png)",
+        *verdicts(claims),
+        *report.choosing(m.board, WAYS, fewer, (by(PRM), by(SOFT)), f"{name}-choosing.png"),
         "## Labels by rollouts against the truth",
         f"![labels by the number of rollouts]({name}-labels.png)",
         "## Verifiers",
         "\n".join(quality),
     ]
-    path = folder / f"{name}.md"
-    write_whole(path, "\n\n".join(parts) + "\n")
-    return path
+    return saved(folder, name, parts)
 
 
 def plot_labels(drawn: Any, labels: Labels) -> None:

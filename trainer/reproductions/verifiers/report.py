@@ -44,6 +44,18 @@ def aggregates(board: Board, ways: Sequence[Way]) -> str:
     return "\n".join(lines)
 
 
+def choosing(board: Board, ways: Sequence[Way], fewer: Sequence[Way], prms: Sequence[Way], image: str) -> list[str]:
+    """The part on choosing; `fewer` are ways that are compared by N only."""
+    return [
+        "## Choosing among N solutions",
+        table(board, (*ways, *fewer)),
+        halves(board, ways),
+        "Other aggregates of the same scores; no verdict rests on them.",
+        aggregates(board, prms),
+        f"![choices by N]({image})",
+    ]
+
+
 def plot(drawn: Any, board: Board, panels: Mapping[str, Sequence[Way]]) -> None:
     """Accuracy against N, a panel for each group of ways; votes are in all, with their 90 % interval."""
     axes = drawn.subplots(1, len(panels), sharey=True, squeeze=False)[0]
