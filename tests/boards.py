@@ -6,7 +6,7 @@ from trainer.reproductions.verifiers.choosing import Board, Scored
 
 
 class Told(Board):
-    """By name of a way, whether it solves each problem; ways that are not named solve none."""
+    """By name of a way, whether it solves each problem; ONE is one solution alone. What is not named solves none."""
 
     def __init__(self, levels, **solved):
         plain = SimpleNamespace(samples=[SimpleNamespace(right=True), SimpleNamespace(right=False)])
@@ -14,7 +14,8 @@ class Told(Board):
         self.solved = solved
 
     def shares(self, way, size=None):
-        return tuple(map(float, self.solved.get(way.name, [0] * len(self.problems))))
+        named = self.solved.get("ONE" if size == 1 else way.name, [0] * len(self.problems))
+        return tuple(map(float, named))
 
 
 def first(number, of=100):

@@ -120,6 +120,16 @@ def test_a_conversation_is_restored_unchanged_from_the_shelf(engine, cost):
     assert tokens <= 30 < engine.count(ask(PROBLEM))
 
 
+def test_the_shelf_holds_only_so_many_conversations_the_latest_ones(engine, cost, monkeypatch):
+    monkeypatch.setattr("runtime.engines.llamacpp.memory.MOST_SHELVED", 3)
+    memory, asked = engine._decoder.memory, [ask(f"Tell me of {n} apples and {n + 1} pears.") for n in range(12)]
+    for messages in asked:
+        streamed(engine, messages, 4)
+        assert len(memory._shelf) <= 3
+    late, early = (cost(streamed, engine, messages, 4)[0] for messages in (asked[-1], asked[0]))
+    assert late < engine.count(asked[-1]) // 2 < early
+
+
 def test_the_shelf_stays_within_its_size_limit(engine):
     memory = engine._decoder.memory
     memory._room = 1 << 16

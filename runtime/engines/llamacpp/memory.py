@@ -23,6 +23,9 @@ WORTH_COPYING = 4
 hundred."""
 WORTH_KEEPING = 16
 """A conversation is moved to the shelf if otherwise so many tokens would be lost."""
+MOST_SHELVED = 64
+"""Conversations on the shelf. Each is compared with every new job: with a tiny model, of which thousands would have
+room, looking for a known beginning took as long as reading."""
 
 
 @dataclass(eq=False)
@@ -70,8 +73,8 @@ def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
 
 
 class Memory:
-    """The contents of the lanes and the shelf. `room` is the size of the shelf in bytes; the least recently used
-    conversation is dropped first."""
+    """The contents of the lanes and the shelf. `room` is the size of the shelf in bytes, beside its limit in number;
+    the least recently used conversation is dropped first."""
 
     def __init__(self, context: llama.llama_context_p, lanes: int, room: int) -> None:
         self._context, self._memory, self._room = context, memory_of(context), room
@@ -80,13 +83,13 @@ class Memory:
 
     def cached_prefix(self, keys: Sequence[int]) -> int:
         """Length of the longest prefix of these keys in any lane or on the shelf."""
-        return max(common_prefix(place.keys, keys) for place in self._places())
+        return self._longest(keys)[1]
 
     def prepare(self, lane: Lane, keys: Sequence[int], at_most: int) -> int:
         """Put the longest known prefix of `keys`, at most `at_most` long, into a free lane; returns its length. The
         earlier content of the lane goes to the shelf if it is worth keeping."""
-        source = max(self._places(), key=lambda place: min(common_prefix(place.keys, keys), at_most))
-        keep, there = (min(common_prefix(place.keys, keys), at_most) for place in (source, lane))
+        source, known = self._longest(keys)
+        keep, there = min(known, at_most), min(common_prefix(lane.keys, keys), at_most)
         if source is not lane and keep >= there + WORTH_COPYING:
             taken = self._use(source) if isinstance(source, Shelved) else self._copy(source)
             self._shelve(lane, there)
@@ -123,6 +126,14 @@ class Memory:
         for lane in self.lanes:
             lane.keys.clear()
 
+    def _longest(self, keys: Sequence[int]) -> tuple[Lane | Shelved, int]:
+        """The place with the longest prefix of these keys, and its length. One comparison refuses most places."""
+        best, length = self.lanes[0], common_prefix(self.lanes[0].keys, keys)
+        for place in self._places():
+            if place.keys[: length + 1] == keys[: length + 1]:
+                best, length = place, common_prefix(place.keys, keys)
+        return best, length
+
     def _places(self) -> Iterable[Lane | Shelved]:
         yield from self.lanes
         yield from self._shelf
@@ -136,11 +147,11 @@ class Memory:
         if not lane.lasting or len(lane.keys) - kept < WORTH_KEEPING:
             return
         size = len(lane.keys)
-        if any(common_prefix(place.keys, lane.keys) == size for place in self._places() if place is not lane):
+        if any(place.keys[:size] == lane.keys for place in self._places() if place is not lane):
             return
-        self._shelf = [shelved for shelved in self._shelf if common_prefix(shelved.keys, lane.keys) < len(shelved.keys)]
+        self._shelf = [shelved for shelved in self._shelf if shelved.keys != lane.keys[: len(shelved.keys)]]
         self._shelf.append(self._copy(lane))
-        while sum(shelved.data.nbytes for shelved in self._shelf) > self._room:
+        while len(self._shelf) > MOST_SHELVED or sum(shelved.data.nbytes for shelved in self._shelf) > self._room:
             self._shelf.pop(0)
 
     def _copy(self, lane: Lane) -> Shelved:

@@ -39,7 +39,7 @@ BINS = 5
 """Difficulty bins: fifths of the scale of pass rates."""
 RETRIED = 2
 """Attempts at each problem that are rewritten."""
-Name = Literal["pass rate", "bins", "oracle", "place only", "retry", "retry of the wrong", "room"]
+Name = Literal["pass rate", "bins", "oracle", "place only", "retry", "retry of the wrong", "room", "verifiers"]
 
 
 class Tried(Value):

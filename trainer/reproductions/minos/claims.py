@@ -20,7 +20,7 @@ from trainer.statistics import paired
 MINOS_ORM, MINOS_PRM = Arm("Minos ORM", "orm", looks=LOOKS), Arm("Minos PRM", "prm", looks=LOOKS)
 HALF = Arm("Minos ORM, half", "orm")
 """From half of the evaluations."""
-CHOOSING: tuple[Name, ...] = ("pass rate", "room")
+CHOOSING: tuple[Name, ...] = ("pass rate", "room", "verifiers")
 
 
 @dataclass(frozen=True)

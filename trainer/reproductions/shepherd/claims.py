@@ -38,7 +38,7 @@ CERTAIN = 0.95
 """A rule that labels more steps right leaves rollouts nothing to be better at."""
 STRONGER = 0.05
 """How many more of its own attempts a completer must get right to be called stronger."""
-CHOOSING: tuple[Name, ...] = ("pass rate", "room")
+CHOOSING: tuple[Name, ...] = ("pass rate", "room", "verifiers")
 LABELS: tuple[Name, ...] = ("pass rate",)
 
 

@@ -23,7 +23,7 @@ from trainer.reproductions.claims import Effect
 from trainer.reproductions.ground.fitness import FULL, Criterion
 from trainer.reproductions.ground.problems import level_of
 from trainer.reproductions.ground.setting import Setting, Trained
-from trainer.reproductions.verifiers.learning import Arm
+from trainer.reproductions.verifiers.learning import ORM, PRM, Arm
 from trainer.reproductions.verifiers.ledger import Ledger
 from trainer.reproductions.verifiers.material import as_asked, finished
 from trainer.statistics import Paired, paired, pass_at
@@ -34,6 +34,8 @@ DRAWN = 16
 """Subsets of one size that are drawn of the solutions of a problem, for the curves. Verdicts use all solutions."""
 ROOM = 0.05
 """How much better than votes a perfect verifier must be, or none could be seen to be better."""
+TAUGHT = 0.05
+"""How much better than any one solution the choice of a verifier must be, or it has learned nothing to compare."""
 
 
 class Way(NamedTuple):
@@ -159,4 +161,15 @@ class Board:
         return Criterion(
             name="room", what=f"gain of a perfect verifier over votes of {self.n}", value=gain.difference,
             n=len(self.problems), interval=gain.interval, low=ROOM,
+        )  # fmt: skip
+
+    @property
+    def taught(self) -> Criterion:
+        """Whether the better one of ORM and PRM has learned to choose: a condition of comparing verifiers. A weak one
+        does worse than no choice, as among many solutions the best of its scores is a mistake of its own."""
+        better = max((ORM, PRM), key=lambda arm: self.accuracy(by(arm)))
+        gain = paired(self.shares(by(better)), self.shares(SC, 1))
+        return Criterion(
+            name="verifiers", what=f"gain of the best of {self.n} by the better of ORM and PRM over one solution",
+            value=gain.difference, n=len(self.problems), interval=gain.interval, low=TAUGHT,
         )  # fmt: skip

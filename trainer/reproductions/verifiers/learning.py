@@ -34,7 +34,7 @@ class Arm:
         return "last" if self.objective == "orm" else "min"
 
 
-LOOKS = 8
+LOOKS = 5
 ORM, PRM = Arm("ORM", "orm", looks=LOOKS), Arm("PRM", "prm", looks=LOOKS)
 """From the bare base, on all attempts and hard labels: what everything else is compared with."""
 

@@ -131,8 +131,8 @@ def _millions(tokens: int) -> str:
 
 
 def ground(fitness: Measured, board: Board) -> tuple[Criterion, ...]:
-    """The criteria of the ground, and whether verifiers have room on it."""
-    return (*fitness.criteria, board.room)
+    """The criteria of the ground, whether verifiers have room on it, and whether these have learned to choose."""
+    return (*fitness.criteria, board.room, board.taught)
 
 
 def quality(runs: Sequence[Seed]) -> list[str]:

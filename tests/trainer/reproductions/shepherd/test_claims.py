@@ -106,7 +106,7 @@ def test_exact_arithmetic_is_told_beside_the_rule():
 # All of them
 
 
-@pytest.mark.parametrize("missed", ["room", "pass rate"])
+@pytest.mark.parametrize("missed", ["room", "pass rate", "verifiers"])
 def test_an_unfit_ground_leaves_the_verdicts_that_need_it_open(missed):
     unfit = Criterion(name=missed, what="", value=0.0, n=1, low=0.1)
     every = {claim.id: claim for claim in claims.all_claims(found(fitness=[unfit], PRM=first(90)))}

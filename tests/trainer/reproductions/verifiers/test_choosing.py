@@ -58,6 +58,12 @@ def test_the_room_of_verifiers_is_what_a_perfect_one_gains():
     assert not Told([0] * 100, SC=first(97)).room.fit
 
 
+@pytest.mark.parametrize(("orm", "prm", "fit"), [(6, 6, False), (36, 38, False), (6, 45, True), (45, 6, True)])
+def test_verifiers_that_choose_no_better_than_chance_have_learned_nothing(orm, prm, fit):
+    board = Told([0] * 100, ONE=first(35), ORM=first(orm), PRM=first(prm), SC=first(72))
+    assert board.taught.fit is fit and board.taught.value == pytest.approx((max(orm, prm) - 35) / 100)
+
+
 def test_the_tables_have_every_way_at_every_n():
     board = Board([Scored(seed, level, sampled(ANSWERS), SCORED) for seed, level in enumerate((0, 4))])
     lines = report.table(board, (SC, by(ORM))).splitlines()
