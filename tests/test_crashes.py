@@ -8,6 +8,7 @@ import time
 
 import pytest
 from places import ROOT
+from tables import rest
 
 LAST_WORDS = """
 import ctypes, os, time
@@ -37,7 +38,7 @@ def options():
     "deed",
     [
         "os.abort()",
-        "ctypes.PyDLL(None).sleep(60)",  # holds the interpreter lock, so that signals are not handled
+        *rest("ctypes.PyDLL(None).sleep(60)"),  # holds the interpreter lock, so that signals are not handled
     ],
 )
 def test_a_worker_that_dies_or_hangs_ends_the_run_with_its_name_and_its_test(deed, tmp_path):

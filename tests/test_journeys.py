@@ -49,6 +49,7 @@ def test_own_work_is_checked_from_the_file_to_the_first_error(home, small_engine
     log.close()
 
 
+@pytest.mark.rest
 @pytest.mark.model
 def test_the_engine_named_in_the_settings_is_loaded(small_model):
     from runtime.models import catalogue

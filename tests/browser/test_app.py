@@ -124,7 +124,6 @@ def test_a_rating_and_a_correction_are_stored_and_there_after_a_reload(tab, serv
     wait_until(lambda: [row["consent"] for row in page.labels()] == [0, 0, 1])
 
 
-@pytest.mark.core
 def test_ten_keys_in_a_second_store_ten_labels(tab, served):
     page = served()
     open_page(tab, page)
@@ -180,7 +179,6 @@ def test_check_my_work_names_the_first_error(tab, served):
         expect(card(tab, number)).to_contain_text("depends on line 1")
 
 
-@pytest.mark.core
 def test_stop_keeps_the_steps_and_frees_the_page(tab, served):
     page = served(Tutor(delay=0.3, first=COUNTING))
     open_page(tab, page)
@@ -297,7 +295,6 @@ def test_the_first_requests_of_a_page_find_the_session_of_its_browser(tmp_path, 
     assert opened[page.kept]["value"]["session"] == page.desk(request).session.id
 
 
-@pytest.mark.core
 def test_hostile_text_is_shown_and_never_executed(tab, served):
     hostile = "<img src=http://evil.example/x.png onerror=\"document.title='owned'\"> ${alert(1)} {{x}} $5"
     open_page(tab, served(Tutor(first=[hostile, "The answer is <b>1</b>."])))
@@ -365,6 +362,7 @@ def test_without_a_model_the_page_shows_a_remedy_and_continues_once_there_is_one
     expect(card(tab, 1)).to_contain_text("3 * 4 = 12")
 
 
+@pytest.mark.rest
 def test_a_foreign_host_name_is_refused(served):
     page = served()
     with pytest.raises(HTTPError) as refused:

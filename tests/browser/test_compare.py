@@ -40,7 +40,6 @@ def heads(tab: Any) -> Any:
     return tab.locator(".sq-place")
 
 
-@pytest.mark.core
 def test_a_comparison_with_its_blind_vote_survives_a_reload(tab, served):
     page = served(Tutor(), studio=True)
     compare(tab, page)
@@ -131,6 +130,7 @@ def test_columns_stand_side_by_side_or_below_each_other(tab, served):
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.rest
 def test_without_permission_comparisons_are_refused(served):
     page = served()
     handlers = {

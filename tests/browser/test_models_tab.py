@@ -67,6 +67,7 @@ def test_a_file_that_cannot_be_added_is_explained_on_the_page(tab, served, tmp_p
     tab.get_by_text("/nowhere/model.gguf could not be added.").wait_for()
 
 
+@pytest.mark.rest
 def test_without_permission_no_model_can_be_changed(served, tmp_path):
     page = served(models=tmp_path / "models")
     handlers = {

@@ -125,7 +125,6 @@ def test_language_theme_and_size_stay_over_a_reload(tab, served):
     wait_until(lambda: tab.evaluate(paper) == light)
 
 
-@pytest.mark.core
 def test_on_a_phone_the_list_is_folded_and_nothing_scrolls_sideways(tab, served):
     tab.set_viewport_size({"width": 390, "height": 800})
     open_page(tab, served())

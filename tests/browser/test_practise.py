@@ -106,7 +106,6 @@ def press(tab: Any, name: str) -> None:
     tab.keyboard.press("Enter")
 
 
-@pytest.mark.core
 def test_practising_leads_from_a_wrong_line_to_the_answer_and_a_harder_problem(tab, practising):
     first = worked(tab)
     right, last = first.lines[0], first.lines[1]

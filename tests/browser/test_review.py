@@ -110,7 +110,6 @@ def test_an_ending_that_contradicts_the_ratings_is_refused_with_the_reason(tab, 
     assert [row["ending"] for row in reviews(page)] == ["give_up"]
 
 
-@pytest.mark.core
 def test_undo_takes_a_rating_back_and_back_shows_the_attempt_before(tab, served):
     page = served(studio=True)
     imported(page, THREE, TEN)

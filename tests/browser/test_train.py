@@ -99,6 +99,7 @@ def test_a_missing_version_is_named_and_cannot_be_used(tab, served, short_runs):
     tab.locator(".toast-body, .toast-wrap").get_by_text("smollm2-135m").first.wait_for()
 
 
+@pytest.mark.rest
 def test_without_permission_training_is_refused(served, short_runs):
     page = served()
     handlers = {n: one for n, one in page.blocks.fns.items() if isinstance(getattr(one.fn, "__self__", None), TrainTab)}

@@ -481,6 +481,7 @@ def quantities(draw, value: Fraction | None = None, unit: str | None = None):
     return value, unit, text
 
 
+@pytest.mark.rest
 @given(quantities(), st.sampled_from(WRAPPED))
 @settings(max_examples=300, deadline=None)
 def test_a_quantity_equals_itself_in_any_wrapping(quantity, wrapped):
@@ -497,6 +498,7 @@ def test_notation_does_not_matter(data):
     assert equal(text, other) is equal(other, text) is True
 
 
+@pytest.mark.rest
 @given(quantities(), quantities())
 @settings(max_examples=300, deadline=None)
 def test_other_values_and_other_units_are_different(one, other):
@@ -520,6 +522,7 @@ def test_a_measure_may_be_written_in_smaller_units_or_in_two(count, units):
     assert equal(f"{count} {large} {size // 2} {small}", f"{count} {large}") is False
 
 
+@pytest.mark.rest
 @given(st.lists(quantities(), min_size=1, max_size=7), st.randoms(use_true_random=False))
 @settings(max_examples=200, deadline=None)
 def test_grouping_does_not_depend_on_the_order_of_answers(voters, random):
@@ -538,6 +541,7 @@ def test_grouping_does_not_depend_on_the_order_of_answers(voters, random):
     assert all(any(set(places) <= set(near) for near in related(answers)) for places in found)
 
 
+@pytest.mark.rest
 @given(st.lists(quantities(), min_size=1, max_size=5), quantities())
 @settings(max_examples=150, deadline=None)
 def test_a_further_answer_never_splits_equal_answers_nor_joins_unrelated_ones(voters, late):

@@ -161,6 +161,7 @@ def test_other_whole_numbers_are_never_equal(number, off):
     assert equal(f"{number} apples", f"{number + off}") is False
 
 
+@pytest.mark.rest
 def test_many_threads_may_compare_at_once():
     pairs = [(f"x^2 + {n}x", f"x(x+{n})") for n in range(1, 17)] + [(f"x + {n}", f"x - {n}") for n in range(1, 17)]
     with ThreadPoolExecutor(32) as pool:
@@ -177,6 +178,7 @@ def test_a_hanging_comparison_ends_at_the_deadline_and_the_next_one_works():
     assert equal("x+x", "2x") is True
 
 
+@pytest.mark.rest
 def test_a_script_without_a_main_guard_can_grade_and_leaves_no_process_behind(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(

@@ -128,6 +128,7 @@ def test_a_binary_file_is_no_attempt(tmp_path):
     refused(called("check", tmp_path / "photo.txt"), "photo.txt", "UTF-8")
 
 
+@pytest.mark.rest
 def test_a_model_file_cut_in_half_is_refused_by_name(tmp_path):
     half = tmp_path / "half.gguf"
     half.write_bytes(BENCH.read_bytes()[: BENCH.stat().st_size // 2])
@@ -167,6 +168,7 @@ def test_solving_prints_one_json_object_and_logs_the_run():
     assert [row["id"] for row in logged] == [result["run"]]
 
 
+@pytest.mark.rest
 def test_planted_wrong_arithmetic_is_named_at_its_step():
     rows = map(json.loads, (ROOT / "data/seed/planted_errors.jsonl").open(encoding="utf-8"))
     for row, planted in zip(rows, PLANTED[:5], strict=False):

@@ -123,6 +123,7 @@ def clone(tmp_path, packages, empty_venv):
     return lambda name="clone", venv=empty_venv: Clone(tmp_path / name, packages, venv)
 
 
+@pytest.mark.rest
 def test_a_second_clone_reuses_the_compiled_package(clone):
     first, second = clone("first"), clone("second")
     code, output = first.install()
@@ -182,6 +183,7 @@ def test_without_a_compiler_the_error_names_the_remedy(clone, tmp_path):
     )
 
 
+@pytest.mark.rest
 def test_a_failed_build_gives_an_error_message_and_a_log(clone):
     failing = clone()
     code, output = failing.install(BUILD_FAILS="1")
@@ -221,6 +223,7 @@ def index(tmp_path):
     server.shutdown()
 
 
+@pytest.mark.rest
 def test_a_prebuilt_wheel_is_preferred_unless_native_is_set(clone, index):
     reached = {"LLAMA_CPP_INDEX": index, "PIP_NO_INDEX": ""}
     first, second = clone("first"), clone("second")

@@ -129,6 +129,7 @@ def test_a_stop_string_inside_a_guess_ends_the_reply(lone_engine, monkeypatch):
     assert guessed.finish == "stop"
 
 
+@pytest.mark.rest
 def test_guessing_changes_no_sampled_token_and_saves_steps(lone_engine, monkeypatch):
     taken = []
     for seed in range(6):

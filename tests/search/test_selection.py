@@ -193,6 +193,7 @@ def test_attempts_are_steps_and_an_answer_in_one_conversation():
     assert "REFERENCE" not in str(engine.calls)
 
 
+@pytest.mark.rest
 @pytest.mark.model
 @pytest.mark.timeout(60)
 def test_sampling_works_with_the_small_model(small_engine):

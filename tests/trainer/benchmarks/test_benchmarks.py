@@ -107,6 +107,7 @@ def test_a_killed_bench_resumes_and_reports_every_row_once():
     assert table(report).row_count == len(report["rows"]) + len(WORKLOADS)
 
 
+@pytest.mark.rest
 def test_a_failing_engine_is_left_out_with_its_reason():
     options = Options(bases=(str(BENCH),), engines=("ours+format",), rounds=2, threads=1, sizes=TINY)
     bench = Bench(options, settings.load())

@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from runtime.problems import wordproblems
 from trainer.data.errors import FAULTS
 from trainer.data.errors.bag_of_words import LARGEST_AUC, bags, recognised, telling
@@ -9,6 +11,7 @@ from trainer.data.errors.bag_of_words import LARGEST_AUC, bags, recognised, tell
 PROBLEMS = [wordproblems.generate(77, number, "train") for number in range(300)]
 
 
+@pytest.mark.rest
 def test_no_kind_of_error_is_known_by_its_wording():
     found = {one.kind: one for one in telling(PROBLEMS, kinds=FAULTS)}
     assert found.keys() == FAULTS.keys() and all(one.n > 100 for one in found.values())

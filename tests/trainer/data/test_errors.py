@@ -136,6 +136,7 @@ def test_the_test_problems_are_right():
         assert equal(worked.result, worked.problem.answer)
 
 
+@pytest.mark.rest
 def test_every_label_matches_the_inserted_error():
     """The labels follow from the dependencies of the formulas, without reading the texts."""
     assert len(attempts()) >= 500
@@ -198,6 +199,7 @@ def test_a_seed_is_reproducible_and_seeds_differ():
     assert len(comments) > 8
 
 
+@pytest.mark.rest
 def test_a_random_injection_keeps_the_mix_and_reaches_every_step():
     made = [inject_random(worked, seed) for worked in problems() for seed in range(60)]
     share = {kind: count / len(made) for kind, count in Counter(injected.kind for injected in made).items()}

@@ -22,6 +22,7 @@ WRONG = CheckedStep("3 + 4 = 7 dollars", False, "You have to multiply here.")
 DOUBTED = CheckedStep("3 + 4 = 7 dollars", False, "wait, I have to multiply here.")
 
 
+@pytest.mark.rest
 def test_hundreds_of_traces_are_sound_and_half_of_them_correct_an_error():
     kept, left_out = sound(generated(400, seed=1))
     assert len(kept) + sum(left_out.values()) == 400

@@ -64,6 +64,7 @@ def test_what_the_judge_could_not_read_is_not_kept():
     assert agreement.agreed([SAME], {}) == []
 
 
+@pytest.mark.rest
 def test_the_command_writes_the_kept_rows_with_their_labels(tmp_path):
     from runtime.problems.formats import attempts as own
 

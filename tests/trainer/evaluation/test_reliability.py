@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from runtime.models.adapter_cards import Choosing, Reliability
 from runtime.search.reliability import likelihood
 from runtime.search.selection import Choice
@@ -74,6 +76,7 @@ def test_a_solid_answer_is_one_above_the_least_probability_with_the_precision():
     assert threshold(PLAIN, []) > 1
 
 
+@pytest.mark.rest
 def test_an_informed_verifier_makes_more_answers_solid_and_one_without_information_does_not():
     coverage = {}
     for informed in (True, False):

@@ -19,6 +19,7 @@ def made():
     return pretrain(PLAN, settings.load())
 
 
+@pytest.mark.rest
 def test_the_file_formats_conversations_as_in_training(made):
     engine = engines.open_engine(settings.load(model=str(made.gguf), context=1024), 2)
     tokenizer = AutoTokenizer.from_pretrained(made.folder)
@@ -31,6 +32,7 @@ def test_the_file_formats_conversations_as_in_training(made):
     engine.close()
 
 
+@pytest.mark.rest
 def test_a_schedule_is_reproducible_and_trained_once(made, tmp_path):
     written = made.gguf.stat().st_mtime_ns
     assert pretrain(PLAN, settings.load()).gguf.stat().st_mtime_ns == written

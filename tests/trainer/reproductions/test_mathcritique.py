@@ -362,6 +362,7 @@ def test_a_killed_improvement_resumes_to_the_same_result(bench_ground, judge, mo
     assert (vanilla[1].rows, vanilla[1].refined) == (after.rows - after.refined, 0)
 
 
+@pytest.mark.rest
 def test_every_reported_turn_is_sampled(bench_ground, judge, tmp_path):
     problems = [worked.problem for worked in bench_ground.problems(2, 6)]
     played = play(lambda: bench_ground.players(None, judge), problems, 2, 1, tmp_path / "turns")

@@ -323,6 +323,7 @@ def test_no_end_is_learned_in_the_middle_of_a_solution(tiny, chat, data):
     assert grown > 10 and is_compared
 
 
+@pytest.mark.rest
 def test_a_killed_run_resumes_and_ends_with_the_same_adapter(tiny, data, tmp_path):
     recipe = preferring(tiny.hf, data, epochs=3, dev=data)
     undisturbed = Run(recipe, settings.load(home=tmp_path / "undisturbed"))

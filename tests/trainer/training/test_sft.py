@@ -268,6 +268,7 @@ def test_a_finished_run_is_not_repeated(bases, data):
     assert Run(recipe, settings.load()).run(steps.append) == summary and not steps
 
 
+@pytest.mark.rest
 def test_a_run_stops_at_its_time_limit_and_resumes_with_a_longer_one(bases, data):
     recipe = recipe_of(bases["llama"], data, minutes=1e-6)
     summary = Run(recipe, settings.load()).run()

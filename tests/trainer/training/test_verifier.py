@@ -217,6 +217,7 @@ def test_a_trained_verifier_scores_what_it_learned_where_it_is_served(tiny, data
         assert all((one > 0) == (label > 0.5) for one, label in learned), engine.name
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize("objective", ["orm", *rest("prm")])
 def test_the_outcomes_of_the_validation_attempts_are_predicted_at_every_checkpoint(tiny, data, tmp_path, objective):
     recipe = verifier_of(tiny.hf, data, objective=objective, epochs=12, dev=data)

@@ -19,6 +19,7 @@ def fit():
     return measure(Ideal(PROBLEMS, seed=5), PROBLEMS, samples=4)
 
 
+@pytest.mark.rest
 def test_the_frozen_mixture_is_fit(fit):
     assert misses(fit.criteria) == []
     assert [errors / steps for errors, steps in fit.rates] == pytest.approx(list(MIXTURE.rates), abs=0.12)

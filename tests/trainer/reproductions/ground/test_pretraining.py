@@ -38,6 +38,7 @@ def lessons(count):
     return [(worked, lesson(worked, rng)) for worked in islice(stream(2), count)]
 
 
+@pytest.mark.rest
 def test_what_is_read_errs_as_often_as_planned():
     """The first line of every first attempt: wrong with the probability of its level."""
     wrong, seen = Counter(), Counter()
@@ -141,6 +142,7 @@ def test_the_sizes_are_what_their_names_say(tokenizer):
         assert plan.width % 32 == plan.hidden % 32 == 0  # rows of Q8_0
 
 
+@pytest.mark.rest
 def test_an_actor_can_begin_as_another_model(tiny):
     plan = replace(PLAN, start=str(tiny.hf))
     model, tokenizer = begun(plan, settings.load())

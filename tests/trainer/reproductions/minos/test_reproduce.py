@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from world import world
 
 from runtime import settings
@@ -13,6 +14,7 @@ from trainer.reproductions.verifiers.run import Size
 TINY = Budget(Size(12, 3, rollouts=2, epochs=1, tested=5, samples=4, apart=4), evaluated=8, epochs=1, judged=4)
 
 
+@pytest.mark.rest
 def test_the_report_has_every_claim_with_its_figures_and_plots(monkeypatch):
     setting = world(monkeypatch, settings.load())
     reports = setting.settings.home / "reports"

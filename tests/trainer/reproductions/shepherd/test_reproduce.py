@@ -35,6 +35,7 @@ def test_the_report_has_every_claim_with_its_figures_and_plots(reported):
         assert (home / "reports" / f"shepherd-ground-2m-tiny-{name}.png").stat().st_size > 10_000
 
 
+@pytest.mark.rest
 def test_a_second_start_reads_everything_back(reported, monkeypatch):
     setting, home, lines = reported
     monkeypatch.setattr(type(setting.engine()), "sample", None)

@@ -20,6 +20,7 @@ def labelled(tmp_path_factory):
         yield setting, with_rollouts(setting, found, 16, 1, Usage())
 
 
+@pytest.mark.rest
 def test_another_seed_name_or_split_gives_other_problems(labelled):
     setting, _ = labelled
     given = [("a", 1, "train"), ("b", 1, "train"), ("a", 2, "train"), ("a", 1, "test")]
