@@ -83,7 +83,7 @@ class Plan:
 PLANS = {
     "2m": Plan("2m", blocks=16_000, width=192, layers=5, heads=6, hidden=512),
     "5m": Plan(
-        "5m", blocks=9_600, width=256, layers=6, heads=4, hidden=704, vocabulary=2048, learning_rate=5e-4, start="bench"
+        "5m", blocks=6_400, width=256, layers=6, heads=4, hidden=704, vocabulary=2048, learning_rate=5e-4, start="bench"
     ),
 }
 
