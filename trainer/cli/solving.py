@@ -180,7 +180,13 @@ def curves(
     with figure(out / "curves.png") as one:
         report.plot_curves(one, played)
     print(report.curves_table(played))
-    for name, right in zip(("alone", "with the critic", "with an oracle"), played.single(), strict=True):
+    greedy = {
+        "alone": played.alone(),
+        "refined": played.refined("always"),
+        "refined if the critic objects": played.refined("objects"),
+        "refined if wrong": played.refined("wrong"),
+    }
+    for name, right in greedy.items():
         print(f"greedy, {name}: {sum(right)} of {len(right)}")
 
 

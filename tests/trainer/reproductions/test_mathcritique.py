@@ -17,6 +17,7 @@ from runtime.models.download.files import ModelError
 from runtime.problems import wordproblems
 from runtime.problems.labelled import labelled
 from runtime.types import Critique, Problem, Step, StepVerdict, Trajectory
+from trainer.data.critiques.tasks import seed_of
 from trainer.data.examples.critic import critic_row
 from trainer.data.gsm8k import worked_from_gsm8k
 from trainer.data.rows import Row
@@ -25,7 +26,7 @@ from trainer.reproductions.mathcritique import claims, examples, improve, report
 from trainer.reproductions.mathcritique.claims import Measured
 from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.improve import Improvement, Plan, Round
-from trainer.reproductions.mathcritique.judging import TEACHING_SEED, Discrimination, Teacher
+from trainer.reproductions.mathcritique.judging import Discrimination, Teacher, gain_of_auc
 from trainer.reproductions.mathcritique.play import Attempt, Players, Reading, Spent, refining
 from trainer.reproductions.mathcritique.testtime import Played, Turn, play, voted
 from trainer.statistics import pass_at
@@ -64,11 +65,21 @@ def test_the_critics_reason_is_one_line_after_its_verdict():
     reading, engine = criticised({"verdict": 1.0}, "You need the book too.\nMore words.")
     assert reading.critique.verdicts[1].comment == "You need the book too."
     assert engine.calls[-1][-1]["content"] == "There are 3 pens. [right]\n3 × 4 = 12 [wrong]"
-    assert "You need the book too." in refining(attempt("12"), reading)[-2]["content"]
+    assert "You need the book too." in refining(attempt("12"), reading)[-1]["content"]
     assert reading.cost.written > 0
 
 
 # Training examples
+
+
+def test_examples_of_refinements_rewrite_whole_solutions_after_objections_and_acceptance():
+    rewrites = [(worked, row) for worked in WORKED if (row := examples.rewritten(worked, 1))]
+    assert len(rewrites) > 30
+    for worked, row in rewrites:
+        assert row.reply == ((f"{chr(10).join(worked.lines)}\nThe answer is {worked.result}.", 1.0),)
+        assert "not right" in row.messages[-1]["content"] and row.messages[-2]["content"] != row.reply[0][0]
+    for row in map(examples.accepted, WORKED):
+        assert "no error" in row.messages[-1]["content"] and row.messages[-2]["content"] == row.reply[0][0]
 
 
 def test_a_refinement_example_continues_the_right_steps_and_learns_only_new_ones():
@@ -140,11 +151,17 @@ def test_a_correction_of_an_own_attempt_starts_again_only_if_it_is_wrong():
     assert right.reply == (("12 + 2 = 14\nThe answer is 14.\nCheck: right.", 1.0),)
 
 
-def test_the_actor_continues_from_the_step_before_the_doubted_one():
+def test_the_actor_rewrites_its_whole_solution_after_an_objection():
     one = turn("7", True, "12")
-    *_, request, prefix = refining(one.attempt, one.reading)
-    assert "Step 2 is not right" in request["content"]
-    assert prefix == {"role": "assistant", "content": "There are 3 pens.\n"}
+    *_, request = refining(one.attempt, one.reading)
+    assert request["role"] == "user" and "Step 2 is not right" in request["content"]
+
+
+def test_an_attempt_that_the_critic_accepts_is_not_sent_back_for_an_error():
+    one = turn("12", False, "12")
+    *_, before, request = refining(one.attempt, one.reading)
+    assert request["role"] == "user" and "not right" not in request["content"]
+    assert "no error" in request["content"] and before["content"] == one.attempt.text
 
 
 # Turns
@@ -152,11 +169,11 @@ def test_the_actor_continues_from_the_step_before_the_doubted_one():
 
 def test_the_counted_answer_depends_on_when_to_refine():
     objected, spared = turn("7", True, "12"), turn("7", False, "12")
-    assert objected.taken().correct and not spared.taken().correct
+    assert objected.taken("objects").correct and not spared.taken("objects").correct
     assert spared.taken("always").correct and spared.taken("wrong").correct
     assert not turn("12", True, "7").taken().correct and turn("12", True, "7").taken("wrong").correct
-    assert objected.cost.turns == 3 and spared.cost.turns == 2
-    assert spared.reading.place == 1  # without an objection: the least likely step
+    assert [one.cost("objects").turns for one in (objected, spared)] == [3, 2]
+    assert [one.cost().turns for one in (objected, spared)] == [3, 3]
 
 
 def test_votes_and_pass_at_k_are_counted():
@@ -168,11 +185,13 @@ def test_votes_and_pass_at_k_are_counted():
 
 
 def test_discrimination_counts_right_and_wrong_attempts():
-    found = Discrimination(
-        right=[True, True, False, False], accepted=[True, False, False, False], problems=list("aabb")
-    )
+    right, accepted, problems = [True, True, False, False], [True, False, False, False], list("aabb")
+    found = Discrimination(right, accepted, [0.9, 0.4, 0.3, 0.2], problems)
     assert found.hits == [True, False, True, True]
     assert found.f1() == pytest.approx(0.8) and found.f1(True) == pytest.approx(2 / 3)
+    mixed = Discrimination(right, accepted, [0.9, 0.1, 0.3, 0.2], problems)
+    assert found.auc() == 1.0 and mixed.auc() == 0.5  # with the same threshold and the same hits
+    assert gain_of_auc(found, mixed) == (0.5, 0.5)
 
 
 # Verdicts
@@ -186,7 +205,10 @@ def measured(helps: bool) -> Measured:
     turns = [[one.model_copy(update={"attempt": some[0]})] * 2 for some in plain]
     played = Played(greedy=[some[0] for some in turns], plain=plain, parallel=turns, chains=turns)
     right, known = [True, False] * 20, [problem.id for problem in problems]
-    good, bad = Discrimination(right, right, known), Discrimination(right, [not one for one in right], known)
+    good, bad = (
+        Discrimination(right, accepted, list(map(float, accepted)), known)
+        for accepted in (right, [not one for one in right])
+    )
     strong, weak = (
         [Round(number=n, shares=(0.1, 0.1, 0.2, 0.3, 0.3), test=tuple(played.greedy)) for n in (0, 1)],
         [Round(number=n, shares=(0.3, 0.3, 0.2, 0.1, 0.1), test=tuple(played.greedy)) for n in (0, 1)],
@@ -194,7 +216,7 @@ def measured(helps: bool) -> Measured:
     rounds = {"vanilla": [weak], "difficulty": [strong]}
     discrimination = {"base": bad, "adapter": good, "joined": good}
     talks = {"self-correction": [False] * 40, "self-talk": [i % 2 == 0 for i in range(40)]}
-    return Measured(played, discrimination, rounds, talks)
+    return Measured(played, discrimination, rounds, {3: rounds}, talks)
 
 
 def test_a_claim_holds_where_the_critic_helps_and_not_where_it_harms(tmp_path):
@@ -254,11 +276,43 @@ def test_repeated_seeds_do_not_narrow_the_interval():
         for arm, last in (("vanilla", missed), ("difficulty", [*missed[:2], *solved[:1]]))
     }
     once, twice = (
-        claims.mc5(replace(measured(helps=True), rounds={arm: [one] * seeds for arm, one in rounds.items()}))
-        for seeds in (1, 2)
+        claims.mc5(replace(measured(helps=True), rounds=many, sizes={3: many}))
+        for many in ({arm: [one] * seeds for arm, one in rounds.items()} for seeds in (1, 2))
     )
-    gain = once.evidence[0].split("; ")[1]
-    assert "1 won, 0 lost" in gain and twice.evidence[0].endswith(gain)
+    [[first], [second]] = (claim.effects for claim in (once, twice))
+    assert (first.gain.wins, first.gain.losses) == (1, 0) and second.gain.interval == first.gain.interval
+
+
+def test_attempts_at_one_problem_do_not_narrow_the_interval_of_a_bin():
+    once, thrice = measured(helps=True).played, measured(helps=True).played
+    thrice = thrice.model_copy(update={"parallel": [some[:1] * 6 for some in thrice.parallel]})
+    once = once.model_copy(update={"parallel": [some[:1] for some in once.parallel]})
+    plain = [[*some[:1], *some[1:]] for some in once.plain]
+    bins = [one.model_copy(update={"plain": [some * 2 for some in plain]}).by_bin() for one in (once, thrice)]
+    assert [one.interval for one in bins[0]] == [pytest.approx(one.interval) for one in bins[1]]
+    assert any(low < high for low, high in (one.interval for one in bins[0]))
+
+
+def test_in_the_loop_must_be_better_at_every_number_of_samples():
+    found = measured(helps=True)
+    better = {"vanilla": [solving(10)], "difficulty": [solving(30)]}
+    assert claims.mc5(replace(found, rounds=better, sizes={1: better, 3: better})).verdict == "holds"
+    worse = {"vanilla": [solving(30)], "difficulty": [solving(10)]}
+    assert claims.mc5(replace(found, rounds=better, sizes={1: worse, 3: better})).verdict == "does not hold"
+
+
+def solving(number: int) -> list[Round]:
+    """Two rounds, of which the second solves so many of forty problems."""
+    answers = ["12" if i < number else "7" for i in range(40)]
+    return [Round(number=n, shares=(0.2,) * 5, test=tuple(turn(one, False, one) for one in answers)) for n in (0, 1)]
+
+
+def test_the_claims_that_rest_on_differences_are_corrected_for_their_number(tmp_path):
+    found = measured(helps=True)
+    every = claims.all_claims(found)
+    assert {claim.id for claim in every if claim.effects} == {"MC1", "MC2", "MC4", "MC5", "MC7", "MC12"}
+    text = report.write(tmp_path, "try", {"base": "bench"}, every, found).read_text("utf-8")
+    assert "| claim | statement | verdict | after Holm |" in text and "| MC4 | MV@2 with the critic - MV@6 |" in text
 
 
 def test_the_report_names_every_claim_and_its_plots_are_there(tmp_path):
@@ -297,10 +351,78 @@ def test_an_untrained_ground_says_how_to_train_it(home, monkeypatch):
 
 
 def test_without_rounds_the_report_leaves_their_claims_unmeasured(tmp_path):
-    found = replace(measured(helps=True), rounds={})
+    found = replace(measured(helps=True), rounds={}, sizes={})
     text = report.write(tmp_path, "try", {"base": "bench"}, claims.all_claims(found), found).read_text("utf-8")
     assert "| MC5 |" in text and text.count("| not measured |") == 5  # MC5 to MC9
     assert "ounds of self-improvement" not in text and not (tmp_path / "try-rounds.png").exists()
+
+
+# Turns and rounds of scripted players
+
+
+class Scripted:
+    """Players whose critic accepts everything; every attempt and every rewrite is another wrong one, unless `repeats`:
+    then all are the same right one. `asked` has every request with its seed."""
+
+    def __init__(self, repeats: bool = False) -> None:
+        self.repeats, self.asked, self.made = repeats, [], 0
+
+    def attempts(self, problems, n, temperature=0.7, seed=0):
+        self.asked.append(("attempts", seed))
+        return [self._next(problem) for problem in problems for _ in range(n)]
+
+    def critiques(self, attempts):
+        return [turn("12", False, "12").reading for _ in attempts]
+
+    def refinements(self, pairs, n=1, temperature=0.7, seed=0):
+        self.asked.append(("refinements", seed))
+        return [self._next(one.problem) for one, _ in pairs for _ in range(n)]
+
+    def _next(self, problem):
+        self.made += 1
+        return attempt(problem.answer if self.repeats else f"-{self.made}", problem)
+
+
+def test_a_chain_goes_on_when_the_critic_is_content(tmp_path):
+    """A chain that stops would hold the same attempt from then on, and vote with copies of itself."""
+    problems = [PROBLEM, PROBLEM.model_copy(update={"text": "What is 5 + 7?"})]
+    players = Scripted()
+    played = play(lambda: nullcontext(players), problems, 3, 1, tmp_path / "turns")
+    for chain in played.chains:
+        assert [turn.attempt for turn in chain[1:]] == [turn.refined for turn in chain[:-1]]
+        assert len({turn.attempt.answer for turn in chain}) == 3
+
+
+def improvement(monkeypatch, players: Scripted, home, **changes) -> Improvement:
+    monkeypatch.setattr(Ground, "players", lambda self, actor, judge=None: nullcontext(players))
+    monkeypatch.setattr(improve, "first_actor", lambda ground, plan: home / "actor.gguf")
+    judge = Judge(home / "critic.gguf", home / "weights.json")
+    home.mkdir(exist_ok=True)
+    for file in (judge.adapter, judge.weights):
+        file.write_bytes(b"any")
+    return Improvement(replace(PLAN, **changes), Ground("bench", settings.load(home=home)), judge)
+
+
+def test_the_arm_that_criticises_everything_learns_no_attempt_twice(home, monkeypatch):
+    one = improvement(monkeypatch, Scripted(repeats=True), home, arm="critic", samples=3, problems=8)
+    rows, found = one._rollouts(1, home / "actor.gguf")
+    assert len({row.model_dump_json() for row in rows}) == len(rows) == found.rows == 8
+    assert found.refined == 0
+
+
+def test_runs_and_reports_share_neither_problems_nor_seeds(home, monkeypatch):
+    drawn, asked = [], []
+    for seed in (0, 1):
+        one = improvement(monkeypatch, players := Scripted(), home / str(seed), seed=seed, report=seed, problems=20)
+        for number in (1, 2):
+            one._rollouts(number, home / "actor.gguf")
+        drawn.append({problem.id for problem in (*one.test, *(worked.problem for worked in one._problems))})
+        asked.append({seed for _, seed in players.asked})
+    assert not drawn[0] & drawn[1] and not asked[0] & asked[1]
+    assert len(asked[0]) == 4  # attempts and refinements of two rounds
+
+
+PLAN = Plan(rounds=1, samples=2, problems=3, taught=4, test=2)
 
 
 # Rounds
@@ -325,9 +447,6 @@ def judge(bench_ground):
     weights = bench_ground.settings.home / "weights.json"
     write_weights(weights, {"quick": Aggregation(constant=-1.0)})
     return Judge(bench_ground.tuned("critic", by_rule(bench_ground)), weights)
-
-
-PLAN = Plan(rounds=1, samples=2, problems=3, taught=4, test=2)
 
 
 @pytest.mark.rest
@@ -378,7 +497,7 @@ def test_every_reported_turn_is_sampled(bench_ground, judge, tmp_path):
 
 
 def test_a_teacher_labels_the_actors_attempts_and_inserts_errors_into_others(bench_ground, tmp_path, monkeypatch):
-    worked = {one.problem.id: one for one in bench_ground.problems(6, TEACHING_SEED)}
+    worked = {one.problem.id: one for one in bench_ground.problems(6, seed_of(5, "teaching"))}
 
     def tried(problem: Problem, number: int) -> Attempt:
         """The solution, or one whose last step is wrong."""
@@ -394,7 +513,7 @@ def test_a_teacher_labels_the_actors_attempts_and_inserts_errors_into_others(ben
 
     monkeypatch.setattr(Ground, "players", lambda self, actor: nullcontext(Writer()))
     (actor := tmp_path / "actor.gguf").write_bytes(b"an adapter")
-    known = Teacher(bench_ground, actor).material(3)
+    known = Teacher(bench_ground, actor, 5).material(3)
     own = [(one, attempt) for one, attempt in known if one.problem in [p.problem for p in list(worked.values())[:3]]]
     assert len(own) == 6 and len(known) > len(own)
     assert {attempt.first_error for one, attempt in own} == {None, *(len(one.lines) for one, _ in own)}

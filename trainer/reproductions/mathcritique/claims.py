@@ -9,12 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import get_args
 
-from trainer.reproductions.claims import Bools, Claim, Verdict, if_testable, share, unmeasured, verdict_of, with_p
+from trainer.reproductions.claims import (
+    Bools,
+    Claim,
+    Effect,
+    Verdict,
+    claim_on,
+    if_testable,
+    share,
+    unmeasured,
+    verdict_of,
+    with_p,
+)
 from trainer.reproductions.ground.fitness import Criterion, Name
 from trainer.reproductions.mathcritique.improve import BINS, Arm, Round
-from trainer.reproductions.mathcritique.judging import Discrimination
-from trainer.reproductions.mathcritique.testtime import Played, voted
+from trainer.reproductions.mathcritique.judging import Discrimination, gain_of_auc
+from trainer.reproductions.mathcritique.testtime import Played, When, voted
 from trainer.statistics import Paired, paired, pass_at
 
 
@@ -27,6 +39,8 @@ class Measured:
     """Discrimination of the same attempts: "base" and "adapter" (verdict only), "joined" (the quick panel)."""
     rounds: Mapping[Arm, Sequence[Sequence[Round]]]
     """By arm, for each seed: the rounds, the first being the actor before any."""
+    sizes: Mapping[int, Mapping[Arm, Sequence[Sequence[Round]]]]
+    """The same by N, the samples of each problem; `rounds` is one of them."""
     talks: Mapping[str, Bools]
     """Whether each problem is solved greedily by "self-correction" and by "self-talk"."""
     fitness: Sequence[Criterion] = ()
@@ -52,30 +66,32 @@ def mc1(m: Measured) -> Claim:
     difference = paired(adapter.hits, base.hits, of=adapter.problems)
     lines = [
         f"{name}: {share(found.hits)} classified correctly, F1 of wrong attempts {found.f1():.1%}, of right ones "
-        f"{found.f1(True):.1%}"
+        f"{found.f1(True):.1%}, AUC {found.auc():.3f}"
         for name, found in m.discrimination.items()
     ]
+    low, high = gain_of_auc(adapter, base)
+    lines.append(f"AUC, which needs no threshold: {adapter.auc() - base.auc():+.3f} [{low:+.3f}, {high:+.3f}]")
     statement = "The trained critic separates right attempts from wrong ones better than its base."
-    return Claim(id="MC1", statement=statement, verdict=verdict_of(difference), evidence=(*lines, with_p(difference)))
+    return claim_on("MC1", statement, [Effect("adapter - base", difference, len(set(adapter.problems)))], lines)
 
 
 def mc2(m: Measured) -> Claim:
-    plain, critic, oracle = m.played.single()
-    difference = paired(critic, plain)
+    plain, refined, objected, oracle = (m.played.alone(), *map(m.played.refined, get_args(When)))
     lines = (
-        f"alone {share(plain)}, with the critic {share(critic)}, with an oracle {share(oracle)}",
-        with_p(difference),
-        f"refined in any case: {share([turn.taken('always').correct for turn in m.played.greedy])}",
+        f"alone {share(plain)}, refined {share(refined)}, with an oracle that has only wrong attempts refined "
+        f"{share(oracle)}",
+        f"refined only if the critic objects: {share(objected)}; {with_p(paired(objected, plain))}",
     )
     statement = "One refinement after a critique solves more problems."
-    return Claim(id="MC2", statement=statement, verdict=verdict_of(difference), evidence=lines)
+    return claim_on("MC2", statement, [Effect("refined - alone", paired(refined, plain), len(plain))], lines)
 
 
 def mc3(m: Measured) -> Claim:
-    gains = [paired(*both).difference for both in m.played.by_bin(BINS)]
+    found = m.played.by_bin(BINS)
+    gains = [one.difference for one in found]
     grows = fmean(gains[-2:]) > fmean(gains[:2]) and sum(gain >= 0 for gain in gains) >= BINS - 1
     verdict: Verdict = "consistent" if grows else "does not hold"
-    shown = ", ".join(f"{gain:+.1%}" for gain in gains)
+    shown = "; ".join(map(str, found))
     statement = "The critic helps at nearly every difficulty, and most on hard problems."
     return Claim(
         id="MC3", statement=statement, verdict=verdict, evidence=(f"gain by difficulty, easiest first: {shown}",)
@@ -84,33 +100,39 @@ def mc3(m: Measured) -> Claim:
 
 def mc4(m: Measured) -> Claim:
     rows = m.played.points()
-    differences = [paired(row.critic, row.plain) for row in rows]
     lines = [
         f"K = {row.k}: critic {share(row.critic)} in {row.critic_turns:.1f} turns and {row.critic_tokens:.0f} tokens, "
-        f"MV@{3 * row.k} {share(row.plain)} in {3 * row.k} turns and {row.plain_tokens:.0f} tokens; {with_p(one)}"
-        for row, one in zip(rows, differences, strict=True)
+        f"MV@{3 * row.k} {share(row.plain)} in {3 * row.k} turns and {row.plain_tokens:.0f} tokens"
+        for row in rows
     ]
-    statement = "MV@K with the critic beats MV@3K without, for every K."
-    return Claim(id="MC4", statement=statement, verdict=verdict_of(*differences), evidence=tuple(lines))
+    lines += [
+        f"K = {row.k}, refined only if the critic objects: {share(row.critic)} in {row.critic_turns:.1f} turns; "
+        f"{with_p(paired(row.critic, row.plain))}"
+        for row in m.played.points("objects")
+    ]
+    effects = [
+        Effect(f"MV@{row.k} with the critic - MV@{3 * row.k}", paired(row.critic, row.plain), len(row.plain))
+        for row in rows
+    ]
+    return claim_on("MC4", "MV@K with the critic beats MV@3K without, for every K.", effects, lines)
 
 
 def mc5(m: Measured) -> Claim:
+    statement = "In-the-loop improvement beats vanilla improvement at every N and in every round."
     if not {"vanilla", "difficulty"} <= set(m.rounds):
-        return unmeasured("MC5", "In-the-loop improvement beats vanilla improvement in every round.")
-    pairs = list(_by_round(m, "difficulty", "vanilla"))
-    lines = [
-        f"round {number}: vanilla {share(b)}, in the loop {share(a)}; {with_p(gain)}"
-        for number, (a, b, gain) in enumerate(pairs, 1)
-    ]
+        return unmeasured("MC5", statement)
+    problems = len(m.rounds["vanilla"][0][0].test)
+    lines, effects = [], []
+    for n, rounds in m.sizes.items():
+        for number, (a, b, gain) in enumerate(_by_round(rounds, "difficulty", "vanilla"), 1):
+            lines.append(f"N = {n}, round {number}: vanilla {share(b)}, in the loop {share(a)}")
+            effects.append(Effect(f"N = {n}, round {number}", gain, problems))
     if "critic" in m.rounds:
         lines += [
             f"round {number}: every attempt criticised {share(a)}; against failures only {with_p(gain)}"
-            for number, (a, _, gain) in enumerate(_by_round(m, "critic", "difficulty"), 1)
+            for number, (a, _, gain) in enumerate(_by_round(m.rounds, "critic", "difficulty"), 1)
         ]
-    statement = "In-the-loop improvement beats vanilla improvement in every round."
-    return Claim(
-        id="MC5", statement=statement, verdict=verdict_of(*(gain for *_, gain in pairs)), evidence=tuple(lines)
-    )
+    return claim_on("MC5", statement, effects, lines)
 
 
 def mc6(m: Measured) -> Claim:
@@ -137,7 +159,8 @@ def mc7(m: Measured) -> Claim:
     easy_gain, hard_gain = (paired([ours[i] for i in part], [theirs[i] for i in part]) for part in parts)
     lines = (f"solved before: {with_p(easy_gain)}", f"not solved before: {with_p(hard_gain)}")
     verdict = verdict_of(hard_gain) if easy_gain.interval[1] >= 0 else "does not hold"
-    return Claim(id="MC7", statement=statement, verdict=verdict, evidence=lines)
+    effects = (Effect("on problems not solved before", hard_gain, len(parts[1])),)
+    return Claim(id="MC7", statement=statement, verdict=verdict, evidence=lines, effects=effects)
 
 
 def mc8(m: Measured) -> Claim:
@@ -171,7 +194,7 @@ def mc10(m: Measured) -> Claim:
     }
     final = [chain[-1].taken().correct for chain in chains]
     votes = [voted([turn.taken() for turn in chain]) for chain in chains]
-    side_by_side = [voted(some) for some in m.played.taken]
+    side_by_side = [voted(some) for some in m.played.taken()]
     lines = (
         "pass@k, parallel and sequential: " + ", ".join(f"{k}: {a:.1%} {b:.1%}" for k, (a, b) in passes.items()),
         f"last turn of the chain {share(final)}, vote over the chain {share(votes)}; {with_p(paired(votes, final))}",
@@ -193,7 +216,7 @@ def mc11(m: Measured) -> Claim:
     is right."""
     K = m.played.K
     able = [i for i, some in enumerate(m.played.plain) if 5 * sum(one.correct for one in some[K:]) >= len(some[K:])]
-    ways = {"without": [some[:K] for some in m.played.plain], "with": m.played.taken}
+    ways = {"without": [some[:K] for some in m.played.plain], "with": m.played.taken()}
     lost = {name: sum(not voted(way[i]) for i in able) for name, way in ways.items()}
     evidence = (
         f"of {len(able)} problems with a fifth of the other attempts right, the vote misses {lost['without']} without "
@@ -205,26 +228,29 @@ def mc11(m: Measured) -> Claim:
 
 
 def mc12(m: Measured) -> Claim:
-    alone, two, _ = m.played.single()
+    alone, two = m.played.alone(), m.played.refined()
     whole, steps = m.talks["self-correction"], m.talks["self-talk"]
-    up, over = paired(steps, whole), paired(two, steps)
-    lines = (
+    effects = [
+        Effect("self-talk - self-correction", paired(steps, whole), len(two)),
+        Effect("actor and critic - self-talk", paired(two, steps), len(two)),
+    ]
+    lines = [
         f"self-correction {share(whole)}, self-talk {share(steps)}, actor and critic {share(two)}; the actor alone "
-        f"{share(alone)}",
-        f"self-talk over self-correction: {with_p(up)}",
-        f"actor and critic over self-talk: {with_p(over)}",
-    )
+        f"{share(alone)}"
+    ]
     statement = "Self-correction of whole attempts < step-level self-talk < actor and critic."
-    return Claim(id="MC12", statement=statement, verdict=verdict_of(up, over), evidence=lines)
+    return claim_on("MC12", statement, effects, lines)
 
 
-def _by_round(m: Measured, ours: Arm, theirs: Arm) -> Iterator[tuple[list[bool], list[bool], Paired]]:
+def _by_round(
+    rounds: Mapping[Arm, Sequence[Sequence[Round]]], ours: Arm, theirs: Arm
+) -> Iterator[tuple[list[bool], list[bool], Paired]]:
     """Whether the test problems are solved, over all seeds, for each round that both arms have. Every seed is tested on
     the same problems."""
-    arms = m.rounds[ours], m.rounds[theirs]
-    for number in range(1, min(len(rounds) for arm in arms for rounds in arm)):
-        a, b = ([right for rounds in arm for right in rounds[number].solved] for arm in arms)
-        problems = [index for rounds in arms[0] for index in range(len(rounds[number].solved))]
+    arms = rounds[ours], rounds[theirs]
+    for number in range(1, min(len(run) for arm in arms for run in arm)):
+        a, b = ([right for run in arm for right in run[number].solved] for arm in arms)
+        problems = [index for run in arms[0] for index in range(len(run[number].solved))]
         yield a, b, paired(a, b, of=problems)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from runtime.checks import arithmetic
 from runtime.problems.labelled import LabelledTrajectory, labelled
 from runtime.problems.worked import Worked
-from runtime.prompts.actor_turn import after_critique, conversation
+from runtime.prompts.actor_turn import after_acceptance, after_critique, conversation
 from runtime.text import CHECK, join_steps, language_of
 from runtime.types import Step, Trajectory
 from trainer.data.errors import Injected, InjectionError, inject_random
@@ -31,8 +31,26 @@ def reasoned(worked: Worked) -> Row:
     return _row(worked, conversation(worked.problem), ((_solution(worked), 1.0),))
 
 
+def rewritten(worked: Worked, seed: int = 0) -> Row | None:
+    """A rewrite of a whole solution with an inserted error, after a critique (D_refine). None if no error fits."""
+    wrong = _wrong(worked, seed)
+    if wrong is None:
+        return None
+    steps = tuple(Step(text=line) for line in wrong.lines)
+    attempt = Trajectory(problem_id=worked.problem.id, steps=steps, answer=wrong.answer)
+    asked = after_critique(worked.problem, attempt, wrong.first_error, _comment(wrong))
+    return _row(worked, asked, ((_solution(worked), 1.0),))
+
+
+def accepted(worked: Worked) -> Row:
+    """The right solution again, after a critique that finds no error in it (D_refine)."""
+    steps = tuple(Step(text=line) for line in worked.lines)
+    attempt = Trajectory(problem_id=worked.problem.id, steps=steps, answer=worked.result)
+    return _row(worked, after_acceptance(worked.problem, attempt), ((_solution(worked), 1.0),))
+
+
 def refined(worked: Worked, seed: int = 0) -> Row | None:
-    """A refinement of a solution with an inserted error (D_refine). None if no error fits."""
+    """A refinement that keeps the right steps before an inserted error, as the app's do. None if no error fits."""
     wrong = _wrong(worked, seed)
     if wrong is None or wrong.lines[: wrong.first_error] != worked.lines[: wrong.first_error]:
         return None

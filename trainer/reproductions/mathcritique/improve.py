@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -24,8 +24,9 @@ from runtime.prompts.actor_turn import ADAPTER as ACTOR
 from runtime.text import join_steps
 from runtime.types import Problem, Value, content_hash
 from trainer.data.critiques.guards import is_shortcut
+from trainer.data.critiques.tasks import seed_of
 from trainer.data.rows import Row
-from trainer.reproductions.mathcritique.examples import direct, reasoned, refined
+from trainer.reproductions.mathcritique.examples import accepted, direct, reasoned, rewritten
 from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.play import Attempt, Reading, Spent, sampled
 from trainer.reproductions.mathcritique.testtime import Turn, turns
@@ -37,7 +38,6 @@ CRITICISED = {"vanilla": lambda one: False, "critic": lambda one: True, "difficu
 BINS = 5
 GAUGE = 8
 """Attempts of the first actor at each problem, which measure its difficulty."""
-TEST_SEED = 7001
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ class Plan:
     problems: int = 300
     """Number of problems to improve on."""
     taught: int = 300
-    """Number of problems of the original data: a solution of each, and a refinement."""
+    """Number of problems of the original data: a solution of each, and a rewrite after a critique, of every fourth one
+    after a critique that accepts."""
     test: int = 200
     reserved: int = 1
     """Right refinements kept per critique."""
@@ -62,6 +63,8 @@ class Plan:
     patience: int = 2
     """Stop after this many rounds in a row without a gain on the validation problems."""
     seed: int = 0
+    report: int = 0
+    """Seed of the tested problems, which all arms and seeds of a report share and no other report has."""
 
 
 class Round(Value):
@@ -107,8 +110,9 @@ def first_actor(ground: Ground, plan: Plan) -> Path:
 
 
 def _original(ground: Ground, plan: Plan) -> list[Row]:
-    taught = ground.problems(plan.taught, plan.seed + 102)
-    return [*map(reasoned, taught), *(row for one in taught if (row := refined(one, plan.seed)))]
+    taught = ground.problems(plan.taught, seed_of(plan.seed, "original"))
+    rewrites = (accepted(one) if place % 4 == 3 else rewritten(one, plan.seed) for place, one in enumerate(taught))
+    return [*map(reasoned, taught), *(row for row in rewrites if row)]
 
 
 def _shuffled(rows: Sequence[Row], plan: Plan, number: int) -> list[Row]:
@@ -155,19 +159,19 @@ class Improvement:
 
     @cached_property
     def _problems(self) -> list[Worked]:
-        return self.ground.problems(self.plan.problems, self.plan.seed + 101)
+        return self.ground.problems(self.plan.problems, seed_of(self.plan.seed, "improved on"))
 
     @cached_property
     def test(self) -> list[Problem]:
         """The same for every arm and seed."""
-        return [one.problem for one in self.ground.problems(self.plan.test, TEST_SEED)]
+        return [one.problem for one in self.ground.problems(self.plan.test, seed_of(self.plan.report, "improvement"))]
 
     # A round
 
     def _rollouts(self, number: int, actor: Path) -> tuple[list[Row], Round]:
         """Rows of D_t, and the round without its test."""
         place, plan = self.folder / f"round-{number}", self.plan
-        seed = 1000 * (plan.seed + 1) + 10 * number
+        seed, other = (seed_of(plan.seed, kind, str(number)) for kind in ("attempts", "refinements"))
         asked = [one.problem for one in self._problems]
 
         opened = partial(self.ground.players, actor, self.judge)
@@ -176,9 +180,9 @@ class Improvement:
         chosen = [one for one in attempts if one.can_be_refined and CRITICISED[plan.arm](one)]
         readings = sampled(place / "readings.jsonl", Reading, opened, lambda p: p.critiques(chosen))
         pairs, file = list(zip(chosen, readings, strict=True)), place / "refinements.jsonl"
-        refinements = sampled(file, Attempt, opened, lambda p: p.refinements(pairs, plan.samples, seed=seed + 1))
+        refinements = sampled(file, Attempt, opened, lambda p: p.refinements(pairs, plan.samples, seed=other))
         right = self._unlike(one for one in attempts if one.correct)
-        refined = self._useful(pairs, refinements)
+        refined = self._unlike([*right, *self._useful(pairs, refinements)])[len(right) :]
         cost = sum((one.cost for one in (*attempts, *readings, *refinements)), Spent())
         rollouts = [*right, *refined]
         found = Round(number=number, rows=len(rollouts), refined=len(refined), shares=self._shares(rollouts), cost=cost)
@@ -196,16 +200,20 @@ class Improvement:
         return kept_ones
 
     @staticmethod
-    def _unlike(attempts: Iterator[Attempt]) -> list[Attempt]:
-        """Each text once per problem."""
-        return list({(one.problem.id, one.text): one for one in attempts}.values())
+    def _unlike(attempts: Iterable[Attempt]) -> list[Attempt]:
+        """Each text once per problem, in their order."""
+        found: dict[tuple[str, str], Attempt] = {}
+        for one in attempts:
+            found.setdefault((one.problem.id, one.text), one)
+        return list(found.values())
 
     @cached_property
     def _bin_of(self) -> dict[str, int]:
         """Difficulty of each problem for the actor of round 0: 0 for the easiest fifth, 4 for the hardest."""
         asked, path = [one.problem for one in self._problems], self.beginning / "gauge.jsonl"
         opened = partial(self.ground.players, self.first_actor, self.judge)
-        attempts = sampled(path, Attempt, opened, lambda p: p.attempts(asked, GAUGE, seed=self.plan.seed))
+        seed = seed_of(self.plan.seed, "gauge")
+        attempts = sampled(path, Attempt, opened, lambda p: p.attempts(asked, GAUGE, seed=seed))
         rates = [sum(one.correct for one in attempts[i : i + GAUGE]) for i in range(0, len(attempts), GAUGE)]
         order = sorted(range(len(asked)), key=lambda i: -rates[i])
         return {asked[i].id: place * BINS // len(asked) for place, i in enumerate(order)}
@@ -219,11 +227,11 @@ class Improvement:
         if not path.exists():
             opened = partial(self.ground.players, actor, self.judge)
             with opened() as players:
-                apart = self.ground.problems(self.plan.test // 2, self.plan.seed + 103)
+                apart = self.ground.problems(self.plan.test // 2, seed_of(self.plan.seed, "watched"))
                 watched = players.attempts([one.problem for one in apart], 1, 0.0)
             with opened() as players:
                 greedy = players.attempts(self.test, 1, 0.0)
-            test = turns(opened, greedy, 0.0, self.plan.seed)
+            test = turns(opened, greedy, 0.0, seed_of(self.plan.seed, "test"))
             share = sum(one.correct for one in watched) / max(1, len(watched))
             made = found.model_copy(update={"watched": share, "test": tuple(test)})
             write_whole(path, made.model_dump_json())

@@ -4,7 +4,7 @@ attempts."""
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from runtime.critic.aggregation import Aggregation, write_weights
-from runtime.critic.critic import first_error
+from runtime.critic.critic import first_error, probability
 from runtime.critic.evidence import DEPTHS, usable
 from runtime.critic.evidence.verdict import ADAPTER as CRITIC
 from runtime.files import sha256_of
@@ -20,6 +20,7 @@ from runtime.problems.labelled import LabelledTrajectory, labelled
 from runtime.problems.worked import Worked
 from runtime.search.solutions import Solution
 from runtime.types import content_hash
+from trainer.data.critiques.tasks import seed_of
 from trainer.data.examples.critic import critic_row
 from trainer.data.first_error import with_first_error
 from trainer.evaluation.calibrate import cases, fit_panels, panels_among
@@ -27,9 +28,8 @@ from trainer.evaluation.evidence import JudgedEvidence
 from trainer.reproductions.mathcritique.examples import LabelledSolution, right_and_wrong
 from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.play import Attempt, sampled
-from trainer.statistics import f1
+from trainer.statistics import auc, f1, resampled
 
-TEACHING_SEED, FITTING_SEED = 201, 202
 FITTED_ON = 80
 """Number of problems whose attempts the rule is fitted on."""
 TRIES = 4
@@ -42,13 +42,16 @@ class Teacher:
 
     ground: Ground
     actor: Path
+    seed: int = 0
+    """Decides on the problems."""
 
     def material(self, problems: int) -> list[LabelledSolution]:
         """Attempts of the actor at this many problems, and errors inserted into the solutions of as many others. A
         critic trained only on inserted errors discriminated worse than its base (trainer/LOG.md)."""
-        worked = self.ground.problems(2 * problems, TEACHING_SEED)
-        material = [*self._own(worked[:problems], TEACHING_SEED), *right_and_wrong(worked[problems:], 0)]
-        random.Random(TEACHING_SEED).shuffle(material)
+        seed = seed_of(self.seed, "teaching")
+        worked = self.ground.problems(2 * problems, seed)
+        material = [*self._own(worked[:problems], seed), *right_and_wrong(worked[problems:], 0)]
+        random.Random(seed).shuffle(material)
         return material
 
     def teach(self, problems: int) -> Judge:
@@ -72,12 +75,15 @@ class Teacher:
         weights = self.weights(adapter)[panel]
         judged_cases = cases(collected.attempts, collected.findings(), sources)
         accepted = [first_error(case.steps, weights) is None for case in judged_cases]
+        found = [[probability(step, weights) for step in case.steps] for case in judged_cases]
+        scores = [min((p for p in some if p is not None), default=1.0) for some in found]
         problems = [one.problem.id for one in collected.attempts]
-        return Discrimination([case.first_error is None for case in judged_cases], accepted, problems)
+        return Discrimination([case.first_error is None for case in judged_cases], accepted, scores, problems)
 
     @cached_property
     def _apart(self) -> list[LabelledTrajectory]:
-        return [attempt for _, attempt in self._own(self.ground.problems(FITTED_ON, FITTING_SEED), FITTING_SEED)]
+        seed = seed_of(self.seed, "fitting")
+        return [attempt for _, attempt in self._own(self.ground.problems(FITTED_ON, seed), seed)]
 
     def _own(self, worked: Sequence[Worked], seed: int) -> list[LabelledSolution]:
         """The actor's own attempts whose first error is known; fresh problems have only one solution path."""
@@ -112,10 +118,11 @@ def _labelled(attempt: Attempt) -> LabelledTrajectory:
 
 @dataclass(frozen=True)
 class Discrimination:
-    """Per attempt: whether it is right, and whether it was accepted."""
+    """Per attempt: whether it is right, whether it was accepted, and the probability of its least likely step."""
 
     right: list[bool]
     accepted: list[bool]
+    scores: list[float]
     problems: list[str]
     """The problem of each attempt."""
 
@@ -126,3 +133,15 @@ class Discrimination:
     def f1(self, positive: bool = False) -> float:
         """F1 of finding the wrong attempts, or with `positive` the right ones."""
         return f1(self.right, self.accepted, positive)
+
+    def auc(self, places: Iterable[int] | None = None) -> float:
+        """Area under the ROC curve of the scores, of all attempts or of those at these places. Raises ValueError if all
+        are right or all wrong."""
+        chosen = range(len(self.right)) if places is None else list(places)
+        return auc([self.scores[place] for place in chosen], [self.right[place] for place in chosen])
+
+
+def gain_of_auc(a: Discrimination, b: Discrimination) -> tuple[float, float]:
+    """Interval of the difference of the areas of two critics on the same attempts; a problem is one cluster. Raises
+    ValueError if all attempts are right or all wrong."""
+    return resampled(lambda places: a.auc(places) - b.auc(places), a.problems)

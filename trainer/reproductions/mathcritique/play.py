@@ -1,7 +1,8 @@
 """Actor and critic on many problems at once: attempts, critiques and refinements, each with its cost.
 
 The app solves one problem at a time (`runtime.solving.loop`). Experiments need thousands of turns, so all turns of one
-kind are sampled in one call and decoded in batches.
+kind are sampled in one call and decoded in batches. Unlike the app, which keeps the steps before a wrong one, a
+refinement here rewrites the whole solution, as in the paper (MathCritique, arXiv 2411.16579).
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from runtime.engines.base import Completion, Engine, Metered, Sampling
 from runtime.events import value_of
 from runtime.problems.labelled import LabelledTrajectory
 from runtime.prompts.actor_turn import ADAPTER as ACTOR
-from runtime.prompts.actor_turn import after_critique, conversation
+from runtime.prompts.actor_turn import after_acceptance, after_critique, conversation
 from runtime.prompts.critic_turn import put_to_critic, verdict_parts, verdict_words
 from runtime.text import join_steps, language_of, split_steps
-from runtime.types import Critique, Message, Messages, Parent, Problem, Step, Trajectory, Value, step_score
+from runtime.types import Critique, Message, Messages, Parent, Problem, Step, Trajectory, Value
 from trainer.runs import kept
 
 V = TypeVar("V", bound=Value)
@@ -76,13 +77,6 @@ class Reading(Value):
     def objects(self) -> bool:
         return self.critique.first_error is not None
 
-    @property
-    def place(self) -> int:
-        """Index of the step to go back to: the first error, or else the least likely step."""
-        verdicts = self.critique.verdicts
-        found = self.critique.first_error
-        return found if found is not None else min(range(len(verdicts)), key=lambda i: step_score(verdicts[i]))
-
 
 @dataclass(frozen=True)
 class Players:
@@ -108,17 +102,16 @@ class Players:
     def refinements(
         self, pairs: Sequence[tuple[Attempt, Reading]], n: int = 1, temperature: float = TEMPERATURE, seed: int = 0
     ) -> list[Attempt]:
-        """`n` refinements of each attempt, which continue from the steps before the rejected one. Raises
-        EngineError."""
+        """`n` refinements of each attempt, also of those that the critic accepts. Raises EngineError."""
         replies = self._written([refining(*pair) for pair in pairs], n, temperature, seed)
         return [
-            _read(attempt.problem, reply, attempt, reading.place)
-            for (attempt, reading), some in zip(pairs, replies, strict=True)
+            _read(attempt.problem, reply, attempt)
+            for (attempt, _), some in zip(pairs, replies, strict=True)
             for reply in some
         ]
 
     def _written(self, asked: Iterable[Messages], n: int, temperature: float, seed: int) -> Iterable[list[Completion]]:
-        sampling = Sampling(temperature=temperature, max_tokens=self.max_tokens, seed=seed)
+        sampling = Sampling(temperature=temperature, max_tokens=self.max_tokens, seed=seed).unfiltered()
         return self.engine.sample(asked, sampling, ACTOR if ACTOR in self.engine.adapters else None, n)
 
     def _criticise(self, attempt: Attempt) -> Reading:
@@ -161,23 +154,22 @@ def worded(engine: Engine, problem: Problem, attempt: Trajectory, critique: Crit
 
 
 def refining(attempt: Attempt, reading: Reading) -> Messages:
-    """The actor's conversation after a critique, with the kept steps as the beginning of its reply."""
-    place, wrong = reading.place, attempt.trajectory
-    comment = reading.critique.verdicts[place].comment
-    kept = "".join(f"{step.text}\n" for step in wrong.steps[:place])
-    return [*after_critique(attempt.problem, wrong, place, comment), Message(role="assistant", content=kept)]
+    """The actor's conversation after a critique. It is told of the first error, or that the critic found none."""
+    place = reading.critique.first_error
+    if place is None:
+        return after_acceptance(attempt.problem, attempt.trajectory)
+    return after_critique(attempt.problem, attempt.trajectory, place, reading.critique.verdicts[place].comment)
 
 
-def _read(problem: Problem, reply: Completion, wrong: Attempt | None = None, kept: int = 0) -> Attempt:
-    before = wrong.trajectory.steps[:kept] if wrong else ()
+def _read(problem: Problem, reply: Completion, before: Attempt | None = None) -> Attempt:
     answer = final_answer(reply.text) if reply.finish == "stop" else None
     trajectory = Trajectory(
         problem_id=problem.id,
-        steps=(*before, *(Step(text=line) for line in split_steps(reply.text))),
+        steps=tuple(Step(text=line) for line in split_steps(reply.text)),
         answer=answer,
         finish=reply.finish,
-        origin="refine" if wrong else "sample",
-        parent=Parent(trajectory_id=wrong.trajectory.id, kept=kept) if wrong else None,
+        origin="refine" if before else "sample",
+        parent=Parent(trajectory_id=before.trajectory.id, kept=0) if before else None,
     )
     cost = Spent(turns=1, read=reply.prompt_tokens, written=reply.completion_tokens)
     return Attempt(problem=problem, trajectory=trajectory, correct=grade(answer, problem) is True, cost=cost)

@@ -12,7 +12,7 @@ from trainer.reproductions.claims import Claim
 from trainer.reproductions.mathcritique.claims import Measured
 from trainer.reproductions.mathcritique.improve import BINS, Arm, Round
 from trainer.reproductions.mathcritique.testtime import Played
-from trainer.reproductions.report import claims_table, head, saved, sections
+from trainer.reproductions.report import head, saved, verdicts
 
 WITH, WITHOUT = BLUE, BROWN
 ARM_COLOURS = {"vanilla": WITHOUT, "difficulty": WITH, "critic": VIOLET}
@@ -32,16 +32,18 @@ def write(folder: Path, name: str, facts: Mapping[str, Any], claims: Sequence[Cl
 
 def _parts(name: str, facts: Mapping[str, Any], claims: Sequence[Claim], measured: Measured) -> list[str]:
     method = (
-        "Claims of arXiv 2411.16579, tested at small scale. Intervals cover 90 %; tests are paired problem by "
-        "problem. *holds*: every interval lies on the claimed side; *consistent*: every difference does (MC3, MC6, "
-        "MC8, MC10 and MC11 have no interval, so they are consistent at best). A turn is an attempt, a critique or a "
-        "refinement, however many calls it takes. The critic is the app's quick check: its verdict, exact arithmetic "
+        "Claims of arXiv 2411.16579, tested at small scale. Every attempt is refined whatever the critic says: where "
+        "it accepts, the actor is told that no error was found, and rewrites its solution. Refined only if the critic "
+        "objects, as in the app, is told beside it. Chains go on to their end. Attempts and refinements are sampled "
+        "from the whole distribution at temperature 0.7. Intervals cover 90 %, with a problem as one cluster. *holds*: "
+        "every interval lies on the claimed side; *consistent*: every difference does (MC3, MC6, MC8, MC10 and MC11 "
+        "rest on no interval, so they are consistent at best). A turn is an attempt, a critique or a refinement, "
+        "however many calls it takes. The critic is the app's quick check: its verdict, exact arithmetic "
         "and surprisal; MC1 also tests the verdict alone. Self-talk in MC12 gets no help from the critic."
     )
     parts = [
         *head(f"MathCritique on {facts['base']}", method, facts, measured.fitness),
-        claims_table(claims),
-        *sections(claims),
+        *verdicts(claims),
         "## Votes, turns and tokens",
         curves_table(measured.played),
         f"![votes against turns and tokens]({name}-test-time.png)",
@@ -103,8 +105,10 @@ def plot_curves(figure: Any, played: Played) -> None:
 
 def _difficulty(one: Any, played: Played) -> None:
     axes = one.subplots()
-    gains = [100 * (fmean(helped) - fmean(alone)) for helped, alone in played.by_bin()]
-    bars = axes.bar(range(1, len(gains) + 1), gains, color=WITH)
+    found = played.by_bin()
+    gains = [100 * one.difference for one in found]
+    spread = [100 * (one.interval[1] - one.difference) for one in found]
+    bars = axes.bar(range(1, len(gains) + 1), gains, yerr=spread, color=WITH, ecolor=INK)
     axes.bar_label(bars, fmt="%+.1f")
     axes.axhline(0, color=INK, linewidth=0.8)
     axes.set(xlabel="difficulty (1: the easiest fifth)", ylabel="gain by one refinement, % points")

@@ -1,7 +1,8 @@
 """Actor and critic at test time: one attempt and its refinement, many in parallel, or one refined repeatedly.
 
 Every figure (single, oracle, MV@K, pass@k, sequential) comes from the same stored turns, so that they can be compared
-problem by problem, at equal turns and at equal tokens.
+problem by problem, at equal turns and at equal tokens. In the paper an attempt is refined whatever the critic says
+("always"); in the app only if the critic objects ("objects"). Both are arms of the same turns.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ import numpy as np
 
 from runtime.search.selection import majority
 from runtime.types import Critique, Problem, Value
+from trainer.data.critiques.tasks import seed_of
 from trainer.reproductions.mathcritique.play import TEMPERATURE, Attempt, Opened, Reading, Spent, sampled
 from trainer.runs import kept
+from trainer.statistics import Paired, paired
 
 V = TypeVar("V")
 Bools = list[bool]
+When = Literal["always", "objects", "wrong"]
+"""When an attempt is refined: always, if the critic objects, or if it is wrong, which only an oracle knows."""
 
 
 class Turn(Value):
@@ -30,17 +35,17 @@ class Turn(Value):
     refined: Attempt
     """The attempt itself if it cannot be refined."""
 
-    def taken(self, when: Literal["objects", "always", "wrong"] = "objects") -> Attempt:
-        """The attempt that counts: the refinement if the critic objects, always, or if the attempt is wrong (known only
-        to an oracle)."""
-        refine = {"objects": self.reading.objects, "always": True, "wrong": not self.attempt.correct}[when]
-        return self.refined if refine else self.attempt
+    def taken(self, when: When = "always") -> Attempt:
+        """The attempt that counts: the refinement, or the attempt itself."""
+        return self.refined if self._is_refined(when) else self.attempt
 
-    @property
-    def cost(self) -> Spent:
-        """Cost of the turn as the app runs it: without refinement if the critic does not object."""
+    def cost(self, when: When = "always") -> Spent:
+        """Of attempt and critique, and of the refinement where there is one."""
         spent = self.attempt.cost + self.reading.cost
-        return spent + self.refined.cost if self.reading.objects else spent
+        return spent + self.refined.cost if self._is_refined(when) and self.refined != self.attempt else spent
+
+    def _is_refined(self, when: When) -> bool:
+        return {"objects": self.reading.objects, "always": True, "wrong": not self.attempt.correct}[when]
 
 
 def turns(opened: Opened, attempts: Sequence[Attempt], temperature: float, seed: int) -> list[Turn]:
@@ -70,26 +75,25 @@ class Played(Value):
     parallel: list[list[Turn]]
     """Turns that start from the first of the plain attempts."""
     chains: list[list[Turn]]
-    """Turns that each start from the result of the one before."""
+    """Turns that each start from the refinement of the one before, whatever the critic says of it: a chain that stopped
+    when the critic is content would vote with copies of itself."""
 
     @property
     def K(self) -> int:
         """Turns in parallel, and turns per chain."""
         return len(self.parallel[0])
 
-    @property
-    def taken(self) -> list[list[Attempt]]:
+    def taken(self, when: When = "always") -> list[list[Attempt]]:
         """The attempts that count of the parallel turns."""
-        return [[turn.taken() for turn in some] for some in self.parallel]
+        return [[turn.taken(when) for turn in some] for some in self.parallel]
 
-    def single(self) -> tuple[Bools, Bools, Bools]:
-        """Whether each problem is solved greedily: alone, refined if the critic objects, refined if the attempt is
-        wrong."""
-        return (
-            [turn.attempt.correct for turn in self.greedy],
-            [turn.taken().correct for turn in self.greedy],
-            [turn.taken("wrong").correct for turn in self.greedy],
-        )
+    def alone(self) -> Bools:
+        """Whether each problem is solved greedily by the actor alone."""
+        return [turn.attempt.correct for turn in self.greedy]
+
+    def refined(self, when: When = "always") -> Bools:
+        """Whether each problem is solved greedily with one refinement."""
+        return [turn.taken(when).correct for turn in self.greedy]
 
     def bins(self, count: int = 5) -> list[list[int]]:
         """Problems by the pass rate of the plain attempts, in bins of equal size, easiest first. Attempts that parallel
@@ -98,21 +102,29 @@ class Played(Value):
         order = sorted(range(len(rates)), key=lambda i: -rates[i])
         return [list(map(int, part)) for part in np.array_split(order, count)]
 
-    def by_bin(self, count: int = 5) -> list[tuple[Bools, Bools]]:
-        """Whether each parallel turn is right with the critic and alone, by bin."""
-        parts = [[turn for place in places for turn in self.parallel[place]] for places in self.bins(count)]
-        return [([turn.taken().correct for turn in some], [turn.attempt.correct for turn in some]) for some in parts]
+    def by_bin(self, count: int = 5) -> list[Paired]:
+        """What a refinement gains over the attempts that the parallel turns start from, by bin; with a problem as one
+        cluster."""
+        return [self._gain([turn for place in places for turn in self.parallel[place]]) for places in self.bins(count)]
 
-    def points(self) -> list[Point]:
+    @staticmethod
+    def _gain(some: Sequence[Turn]) -> Paired:
+        return paired(
+            [turn.taken().correct for turn in some],
+            [turn.attempt.correct for turn in some],
+            [turn.attempt.problem.id for turn in some],
+        )
+
+    def points(self, when: When = "always") -> list[Point]:
         """Votes for K = 1, 2, ..."""
-        return [self._point(k) for k in range(1, self.K + 1)]
+        return [self._point(k, when) for k in range(1, self.K + 1)]
 
-    def _point(self, k: int) -> Point:
+    def _point(self, k: int, when: When) -> Point:
         n = len(self.plain)
-        costs = [turn.cost for some in self.parallel for turn in some[:k]]
+        costs = [turn.cost(when) for some in self.parallel for turn in some[:k]]
         return Point(
             k,
-            [voted(some[:k]) for some in self.taken],
+            [voted(some[:k]) for some in self.taken(when)],
             [voted(some[: 3 * k]) for some in self.plain],
             sum(cost.turns for cost in costs) / n,
             sum(cost.written for cost in costs) / n,
@@ -145,21 +157,21 @@ def play(
     Each finished part is stored in `folder` and not sampled again."""
 
     def attempts(name: str, count: int, temperature: float) -> list[Attempt]:
-        asked = (problems, count, temperature, seed)
+        asked = (problems, count, temperature, seed_of(seed, name))
         return sampled(folder / f"{name}.jsonl", Attempt, opened, lambda players: players.attempts(*asked))
 
-    def judged(name: str, attempts: Sequence[Attempt], temperature: float, seed: int) -> list[Turn]:
-        return kept(folder / f"{name}.jsonl", Turn, lambda: turns(opened, attempts, temperature, seed))
+    def judged(name: str, attempts: Sequence[Attempt], temperature: float) -> list[Turn]:
+        return kept(folder / f"{name}.jsonl", Turn, lambda: turns(opened, attempts, temperature, seed_of(seed, name)))
 
     plain = _in_parts(attempts("plain", 3 * K, temperature), 3 * K)
-    parallel = judged("parallel", [attempt for some in plain for attempt in some[:K]], temperature, seed + 1)
+    parallel = judged("parallel", [attempt for some in plain for attempt in some[:K]], temperature)
     links: list[list[Turn]] = []
     last = [some[0] for some in plain]
     for number in range(K):
-        links.append(judged(f"chain-{number + 1}", last, temperature, seed + 2 + number))
+        links.append(judged(f"chain-{number + 1}", last, temperature))
         last = [turn.taken() for turn in links[-1]]
     return Played(
-        greedy=judged("greedy", attempts("alone", 1, 0.0), 0.0, seed),
+        greedy=judged("greedy", attempts("alone", 1, 0.0), 0.0),
         plain=plain,
         parallel=_in_parts(parallel, K),
         chains=[list(one) for one in zip(*links, strict=True)],
