@@ -362,7 +362,9 @@ def improve(
 
 @app.command()
 def reproduce(
-    paper: Annotated[str, typer.Argument(help="Paper to test: mathcritique, shepherd or minos.")] = "mathcritique",
+    paper: Annotated[
+        str, typer.Argument(help="Paper to test: mathcritique, shepherd, minos or step_dpo.")
+    ] = "mathcritique",
     budget: Annotated[
         str,
         typer.Option(
@@ -383,13 +385,14 @@ def reproduce(
     from trainer.reproductions.mathcritique.reproduce import BUDGETS, reproduced
     from trainer.reproductions.minos import reproduce as minos
     from trainer.reproductions.shepherd import reproduce as shepherd
+    from trainer.reproductions.step_dpo import reproduce as step_dpo
 
-    verifiers = {"shepherd": shepherd, "minos": minos}
-    [chosen] = choices(paper, "papers", ("mathcritique", *verifiers))
-    [amount] = choices(budget, "budgets", tuple(verifiers[chosen].BUDGETS if chosen in verifiers else BUDGETS))
-    if chosen in verifiers:
-        [actor] = choices(base, "bases whose first errors are known exactly", tuple(ACTORS))
-        lines = verifiers[chosen].reproduced(Setting(actor, settings.load()), amount, out, seed)
+    on_ground = {"shepherd": shepherd, "minos": minos, "step_dpo": step_dpo}
+    [chosen] = choices(paper, "papers", ("mathcritique", *on_ground))
+    [amount] = choices(budget, "budgets", tuple(on_ground[chosen].BUDGETS if chosen in on_ground else BUDGETS))
+    if chosen in on_ground:
+        [actor] = choices(base, "bases of the ground", tuple(ACTORS))
+        lines = on_ground[chosen].reproduced(Setting(actor, settings.load()), amount, out, seed)
     else:
         lines = reproduced(Ground(base, settings.load()), amount, out, seed)
     for line in lines:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Literal
 
 from runtime.types import Value
@@ -116,6 +117,13 @@ def after_holm(claims: Sequence[Claim]) -> dict[str, bool]:
 def share(right: Bools) -> str:
     low, high = wilson(sum(right), len(right))
     return f"{sum(right) / max(1, len(right)):.1%} [{low:.1%}, {high:.1%}]"
+
+
+def by_seed(a: Sequence[float], b: Sequence[float], seeds: Sequence[int]) -> str:
+    """The differences with the problems of each seed, for which everything was trained apart; `seeds` names that of
+    each problem."""
+    gains = {seed: [x - y for x, y, own in zip(a, b, seeds, strict=True) if own == seed] for seed in seeds}
+    return ", ".join(f"{fmean(some):+.1%}" for some in gains.values())
 
 
 def with_p(one: Paired) -> str:

@@ -23,6 +23,7 @@ from trainer.runs import ResultFile
 from trainer.training.chunked_loss import token_losses
 from trainer.training.modelling import Batch, Kept, collate, output_layer, read_branches, read_prefix
 from trainer.training.recipe import Recipe
+from trainer.training.schedule import SCORES
 
 
 def log_probabilities(model: PeftModel, batch: Batch[PairExample], kept: Kept) -> torch.Tensor:
@@ -76,13 +77,14 @@ def judged(
     model: PeftModel, loss: PreferenceLoss, examples: Sequence[PairExample], size: int, pad: int
 ) -> dict[str, Any]:
     """How the model judges pairs that it does not learn: the share whose chosen one gained more, and the mean margin of
-    rewards. `size` pairs are read at once."""
+    rewards (and the margin of each). `size` pairs are read at once."""
     margins: list[float] = []
     for start in range(0, len(examples), size):
         batch = collate(examples[start : start + size], pad, str(model.device))
         margins += loss.margins(model, batch, read_prefix(model, batch)).tolist()
     right = sum(margin > 0 for margin in margins)
-    return {"n": len(margins), "accuracy": right / len(margins), "margin": sum(margins) / len(margins)}
+    mean, rounded = sum(margins) / len(margins), [round(margin, 4) for margin in margins]
+    return {"n": len(margins), "accuracy": right / len(margins), "margin": mean, SCORES: rounded}
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ from trainer.data.rows import Tokens
 
 FILE = "progress.jsonl"
 SCORES = "scores"
-"""In the outcomes of a step: the score of each validation attempt."""
+"""In the outcomes of a step: the score of each validation attempt, or the margin of each validation pair."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Progress:
     dev: float | None = None
     """Mean loss of validation rows, if computed at this step."""
     outcomes: dict[str, Any] | None = None
-    """How well a verifier predicts the outcomes of the validation attempts then (`trainer.evaluation.meta`), and the
-    `SCORES` of these; or how validation pairs are judged (`trainer.training.preference`)."""
+    """How well a verifier predicts the outcomes of the validation attempts then (`trainer.evaluation.meta`), or how
+    validation pairs are judged (`trainer.training.preference`), and the `SCORES` of these."""
 
 
 Report = Callable[[Progress], None]

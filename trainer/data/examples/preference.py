@@ -35,9 +35,14 @@ def read_pairs(path: Path, kind: Kind) -> Iterator[PairRow]:
     Raises RowError, also if rows are there and none is of the kind."""
     if path.is_file() and not path.stat().st_size:
         return
+    yield from json_rows.some(path, pairs_of(path, kind), f"pairs of the kind {kind}")
+
+
+def pairs_of(path: Path, kind: Kind) -> Iterator[PairRow]:
+    """The same, maybe none. Raises RowError."""
     needs = "Each row needs a chosen and a rejected attempt, as `trainer pairs` writes them."
     made = (pair_row(pair, kind) for _, pair in json_rows.read_rows(path, _pair, needs))
-    yield from json_rows.some(path, (row for row in made if row), f"pairs of the kind {kind}")
+    yield from (row for row in made if row)
 
 
 def _pair(row: json_rows.Row) -> Pair:

@@ -39,7 +39,9 @@ BINS = 5
 """Difficulty bins: fifths of the scale of pass rates."""
 RETRIED = 2
 """Attempts at each problem that are rewritten."""
-Name = Literal["pass rate", "bins", "oracle", "place only", "retry", "retry of the wrong", "room", "verifiers"]
+Name = Literal[
+    "pass rate", "bins", "oracle", "place only", "retry", "retry of the wrong", "room", "verifiers", "headroom"
+]
 
 
 class Tried(Value):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
 from threading import Event
 
 from runtime.critic.critic import NO_REASON
@@ -70,7 +71,7 @@ class Ideal(ScriptedEngine):
     def _rest(self, worked: Worked, lines: Sequence[str]) -> str:
         """What follows the first lines of an attempt that it has made."""
         begun = (worked.problem.id, *lines)
-        before = next(one for known, one in self.written.items() if known[: len(begun)] == begun)
+        before = next(one for known, one in list(self.written.items()) if known[: len(begun)] == begun)
         last, rate = before.written[len(lines) - 1], MIXTURE.rate(worked)
 
         def errs(scene: Scene, made: Made) -> Error | None:
@@ -79,6 +80,10 @@ class Ideal(ScriptedEngine):
             return some_error(scene, made, self.rng) if self.rng.random() < rate else None
 
         whole = walk(worked, errs)
+        # What was written before stays, also if an error later on is to have forgotten it.
+        forgotten = frozenset(step for step in whole.skipped if step > last) | before.skipped
+        whole = replace(whole, skipped=forgotten)
+        self.written[worked.problem.id, *whole.lines] = whole
         rest = [whole.carried.lines[step] for step in whole.written if step > last]
         return join_steps(rest, whole.carried.result)
 

@@ -29,7 +29,7 @@ from trainer.reproductions.ground.fitness import FULL, Measured, measure
 from trainer.reproductions.ground.ideal import Ideal
 from trainer.reproductions.ground.pretraining import PLANS, place_of
 from trainer.runs import kept
-from trainer.training.recipe import read_recipe
+from trainer.training.recipe import Recipe, read_recipe
 from trainer.training.run import Run
 from trainer.training.schedule import SCORES, Record
 from trainer.weights.base import BENCH, BENCH_FILE
@@ -38,9 +38,11 @@ from trainer.weights.export import to_gguf_adapter
 SHIPPED = BENCH_FILE.parent
 """Where bases for experiments ship with the project; those that do not are made by `trainer pretrain`."""
 ACTORS = {f"ground-{size}": plan for size, plan in PLANS.items()}
-RECIPES = ROOT / "trainer" / "recipes" / "sft"
+RECIPES = ROOT / "trainer" / "recipes"
 CONTEXT, PARALLEL = 1024, 32
 FITNESS_SEED = 9001
+EVERY = 1_000_000
+"""More validation rows than there are."""
 Adapters = dict[str, Path]
 
 
@@ -117,16 +119,41 @@ class Setting:
         **changes: object,
     ) -> Trained:
         """An adapter trained on these rows with the actor's recipe and these changes, and measured on the validation
-        rows so many times, the last one at the end. Trained once; an interrupted run resumes. Raises what training
-        raises."""
+        rows so many times, the last one at the end. Raises what training raises."""
+        return self.run(self.lessons(adapter, rows, dev, **changes), looks)
+
+    def lessons(
+        self, adapter: str, rows: Iterable[Row | ScoredRow], dev: Iterable[ScoredRow] = (), **changes: object
+    ) -> Recipe:
+        """The actor's recipe for these rows, with these changes. Raises RecipeError."""
         learned, apart = list(rows), list(dev)
-        path = RECIPES / f"actor-{self.base}.yaml"
-        recipe = read_recipe(path, self.settings.home, base=str(self.gguf), role=adapter, **changes)
-        steps = recipe.epochs * -(-len(learned) // recipe.batch)
-        its_own: dict[str, Any] = {"data": (self._written(learned),), "save_every": max(1, -(-steps // looks))}
+        recipe = read_recipe(self._recipe("sft/actor-"), self.settings.home, **self._its(adapter), **changes)
+        its_own: dict[str, Any] = {"data": (self._written(learned),)}
         its_own |= {"dev": self._written(apart), "dev_rows": len(apart)} if apart else {}
-        run = Run(recipe.model_copy(update=its_own), self.settings)
-        made = run.folder / f"{adapter}.gguf"
+        return recipe.model_copy(update=its_own)
+
+    def preferences(self, adapter: str, pairs: Path, dev: Path | None, **changes: object) -> Recipe:
+        """The recipe of preference training for a file of pairs, with these changes; those of another file are judged
+        along the training. Raises RecipeError."""
+        recipe = read_recipe(self._recipe("preference/"), self.settings.home, **self._its(adapter), **changes)
+        return recipe.model_copy(update={"data": (pairs,), "dev": dev, "dev_rows": EVERY})
+
+    def _recipe(self, kind: str) -> Path:
+        return RECIPES / f"{kind}{self.base}.yaml"
+
+    def _its(self, adapter: str) -> dict[str, str]:
+        return {"base": str(self.gguf), "role": adapter}
+
+    def learned(self, recipe: Recipe) -> int:
+        """The number of tokens that are learned or compared in one epoch. Raises what training raises."""
+        return Run(recipe, self.settings).training_set.learned
+
+    def run(self, recipe: Recipe, looks: int = 1) -> Trained:
+        """The adapter of a recipe, measured on its validation rows so many times. Trained once; an interrupted run
+        resumes. Raises what training raises."""
+        steps = recipe.epochs * -(-len(Run(recipe, self.settings).training_set.examples) // recipe.batch)
+        run = Run(recipe.model_copy(update={"save_every": max(1, -(-steps // looks))}), self.settings)
+        made = run.folder / f"{recipe.role}.gguf"
         summary = run.run()
         if not made.exists():
             to_gguf_adapter(run.adapter, made, self.gguf)

@@ -18,7 +18,7 @@ from trainer.data.examples.selftalk import selftalk_row
 from trainer.data.rows import Row
 from trainer.data.traces.material import from_attempt
 from trainer.data.traces.trace import smoothed
-from trainer.reproductions.ground.attempts import LARGEST, Attempt, Told, drawn, rewritten
+from trainer.reproductions.ground.attempts import LARGEST, Attempt, Told, drawn, rewritten, walk
 
 SUMS = 40
 """Lines in one text of sums."""
@@ -45,6 +45,11 @@ JUDGED, TALKED = 0.3, 0.15
 def solved(attempt: Attempt) -> Row:
     """A first attempt as the actor writes it."""
     return _row(conversation(attempt.worked.problem), attempt)
+
+
+def solution(worked: Worked) -> Row:
+    """The right solution as the actor writes it."""
+    return solved(walk(worked, lambda scene, made: None))
 
 
 def refined(attempt: Attempt, rng: random.Random) -> Row | None:

@@ -21,9 +21,8 @@ from trainer.data.critiques.tasks import seed_of
 from trainer.data.step_labels import prefixes
 from trainer.evaluation.labels import KnownAttempt, MeasuredStep, measured_steps
 from trainer.reproductions.claims import Effect
-from trainer.reproductions.ground.attempts import walk
 from trainer.reproductions.ground.setting import Setting
-from trainer.reproductions.ground.texts import solved
+from trainer.reproductions.ground.texts import solution
 from trainer.reproductions.verifiers.ledger import Ledger
 from trainer.reproductions.verifiers.material import completer_of, finished, fresh, tried, with_truth
 from trainer.statistics import clustered_share, paired
@@ -116,7 +115,7 @@ def labels(setting: Setting, problems: int, tries: int, taught: int, seed: int, 
         found = tried(setting, fresh(setting, problems, seed, "truth"), tries, seed_of(seed, "truth"), usage)
         known = [_known(one.worked, attempt) for one in found for attempt in one.attempts]
         lessons = fresh(setting, taught, seed, "taught")
-        stronger = setting.tuned(ACTOR, [solved(walk(worked, lambda scene, made: None)) for worked in lessons])
+        stronger = setting.tuned(ACTOR, map(solution, lessons))
         by_base, solves = _labelled(setting, known, MOST, seed, None, usage)
         by_tuned, solves_more = _labelled(setting, known, COMPARED, seed, stronger, usage)
     return Labels([Step(*both) for both in zip(by_base, by_tuned, strict=True)], (solves, solves_more))

@@ -19,7 +19,7 @@ from runtime.search.verifier import ADAPTER
 from trainer.data.critiques.tasks import seed_of
 from trainer.evaluation.choosing import BEST, MAJORITY, METHODS, WEIGHTED, sizes
 from trainer.evaluation.samples import Sampled, Scores, Solutions
-from trainer.reproductions.claims import Effect
+from trainer.reproductions.claims import Effect, by_seed
 from trainer.reproductions.ground.fitness import FULL, Criterion
 from trainer.reproductions.ground.problems import level_of
 from trainer.reproductions.ground.setting import Setting, Trained
@@ -141,11 +141,8 @@ class Board:
 
     def by_seed(self, way: Way, over: Way) -> str:
         """The same difference with the problems of each seed, whose verifiers were trained apart."""
-        a, b = self.shares(way), self.shares(over)
-        seeds = dict.fromkeys(one.seed for one in self.problems)
-        places = [[place for place, one in enumerate(self.problems) if one.seed == seed] for seed in seeds]
-        gains = [fmean(a[place] - b[place] for place in some) for some in places]
-        return f"{way.name} - {over.name}, seed by seed: {', '.join(map('{:+.1%}'.format, gains))}"
+        gains = by_seed(self.shares(way), self.shares(over), [one.seed for one in self.problems])
+        return f"{way.name} - {over.name}, seed by seed: {gains}"
 
     @cached_property
     def ceiling(self) -> dict[int, float]:

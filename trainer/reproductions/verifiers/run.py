@@ -110,9 +110,6 @@ def checked(setting: Setting) -> Iterator[str]:
 
 def facts(setting: Setting, budget: str, seed: int, runs: Sequence[Seed], board: Board) -> dict[str, Any]:
     """What a report says of its run."""
-    parts = runs[0].ledger.spent
-    minutes = ", ".join(f"{name} {spent.seconds / 60:.1f}" for name, spent in parts.items())
-    every = sum(parts.values(), Spent())
     learned = sum(made.tokens for run in runs for made in run.verifiers.values())
     return {
         "base": setting.base,
@@ -120,6 +117,16 @@ def facts(setting: Setting, budget: str, seed: int, runs: Sequence[Seed], board:
         "seed": f"{seed} (problems and samples are its own), {len(runs)} of training",
         "learned from": "; ".join(run.sizes() for run in runs),
         "solutions": f"{board.n} of each of {len(board.problems)} problems",
+        **costs(runs[0].ledger, learned),
+    }
+
+
+def costs(ledger: Ledger, learned: int) -> dict[str, str]:
+    """Time and tokens, of which so many were read in training."""
+    parts = ledger.spent
+    minutes = ", ".join(f"{name} {spent.seconds / 60:.1f}" for name, spent in parts.items())
+    every = sum(parts.values(), Spent())
+    return {
         "minutes": f"{every.seconds / 60:.1f}: {minutes}",
         "tokens": f"engine {_millions(every.read)} read and {_millions(every.written)} written, training "
         f"{_millions(learned)}",
