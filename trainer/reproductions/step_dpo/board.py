@@ -138,7 +138,7 @@ class Board:
         """Whether training could be seen to help: a condition of the ground."""
         gain = self.gain(TAUGHT.name)
         return Criterion(
-            name="headroom", what="hard problems that an actor solves more that learned exact solutions",
+            name="headroom", what="gain of an actor that learns exact solutions, on hard problems",
             value=gain.difference, n=self.hard, interval=gain.interval, low=HEADROOM,
         )  # fmt: skip
 

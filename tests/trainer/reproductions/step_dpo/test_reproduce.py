@@ -48,13 +48,10 @@ def test_the_report_has_every_claim_with_its_figures_and_plots(reported):
         assert (home / "reports" / f"step_dpo-ground-2m-tiny-{name}.png").stat().st_size > 10_000
 
 
-def test_where_an_oracle_gains_nothing_no_accuracy_is_judged(reported):
-    """The actor of this world ignores its adapter."""
+def test_the_actors_solve_the_same_hard_problems_and_a_third_as_many_easy_ones(reported):
     _, home, lines, _ = reported
-    verdicts = dict(line.split(":")[0].split(" ", 1) for line in lines if re.match(r"(SD|MS)\d ", line))
-    assert {id for id, verdict in verdicts.items() if verdict == "not testable here"} >= {"SD1", "SD2", "SD4", "SD7"}
-    assert {verdicts[id] for id in ("SD3", "SD6", "MS4", "MS5", "MS6")} == {"not measured"}
-    assert "the ground is unfit for this claim: headroom" in report_of(home)
+    assert len([line for line in lines if line.endswith("of 8 problems greedily")]) == 1 + len(ARMS)
+    assert "- solved: 6 hard and 2 easy problems" in report_of(home)
 
 
 def test_arms_learn_as_many_tokens_or_as_often_as_step_dpo(reported):
