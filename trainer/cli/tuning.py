@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -23,12 +24,23 @@ from trainer.cli.options import (
 from trainer.cli.options import Sources as EvidenceSources
 
 if TYPE_CHECKING:
+    from trainer.pipelines.retrain import Retraining
+    from trainer.pipelines.stages import Stages
     from trainer.reproductions.ground.fitness import Measured
 
 app = typer.Typer()
 
 Minutes = Annotated[float | None, typer.Option(min=0.01, help="Time limit in minutes; default: the recipe's.")]
 Ship = Annotated[bool, typer.Option("--ship", help="Put it into data/models/adapters instead of your models folder.")]
+
+RetrainMinutes = Annotated[
+    float | None, typer.Option(min=0.1, help="Time limit of training in minutes; default: none.")
+]
+GoOn = Annotated[bool, typer.Option("--go-on", help="Start from the adapter in use instead of the base.")]
+Use = Annotated[bool, typer.Option(help="Put a promoted adapter into use at once.")]
+ProgressFolder = Annotated[
+    Path | None, typer.Option(help="Folder for `stages.jsonl`; a file `stop` in it ends the command.")
+]
 
 
 @app.command()
@@ -296,9 +308,7 @@ def _pretrain_bench(blocks: int, most_steps: int, seed: int, measure: int, as_js
 def retrain(
     base: Annotated[str, typer.Option(help="Installed base with a recipe in trainer/recipes/sft.")],
     made_from: ExampleOptions,
-    minutes: Annotated[
-        float | None, typer.Option(min=0.1, help="Time limit of training in minutes; default: none.")
-    ] = None,
+    minutes: RetrainMinutes = None,
     held_out: Annotated[
         list[Path] | None, typer.Option(help="Labelled attempts to also measure on; may be repeated.")
     ] = None,
@@ -307,27 +317,55 @@ def retrain(
     test: Annotated[int, typer.Option(min=100, help="Generated held-out attempts.")] = 160,
     limit: Limit = None,
     four_bit: Annotated[bool, typer.Option("--four-bit", help="Keep the base in NF4 during training (QLoRA).")] = False,
-    go_on: Annotated[bool, typer.Option("--go-on", help="Start from the adapter in use instead of the base.")] = False,
+    go_on: GoOn = False,
     ship: Ship = False,
-    use: Annotated[bool, typer.Option(help="Put a promoted adapter into use at once.")] = True,
-    progress: Annotated[
-        Path | None, typer.Option(help="Folder for `stages.jsonl`; a file `stop` in it ends the command.")
-    ] = None,
+    use: Use = True,
+    progress: ProgressFolder = None,
 ) -> None:
     """Make a critic in one command: examples, training, adapter, rule, measurement, gate. Resumable."""
     from runtime import settings
-    from trainer.pipelines.retrain import QUICK, Plan, Retraining
+    from trainer.pipelines.critic import QUICK, CriticRetraining, Plan
+
+    measured = tuple(held_out or ())
+    plan = Plan(
+        base=base, minutes=minutes, test=test, limit=limit, go_on=go_on, ship=ship, use=use,
+        sources=made_from.sources((*measured, *(apart or ()))), evidence=sources_of(evidence) or QUICK,
+        held_out=measured, changes={"four_bit": True} if four_bit else {},
+    )  # fmt: skip
+    _retrain(lambda stages: CriticRetraining(plan, settings.load(), stages), minutes, progress)
+
+
+@app.command()
+def retrain_actor(
+    base: Annotated[str, typer.Option(help="Installed base with a recipe in trainer/recipes/preference.")],
+    pairs: Annotated[
+        Path, typer.Option(help="Corrected steps, as pairs in any format: the app's, or those of `trainer pairs`.")
+    ],
+    minutes: RetrainMinutes = None,
+    test: Annotated[int, typer.Option(min=100, help="Generated held-out problems.")] = 160,
+    limit: Limit = None,
+    go_on: GoOn = False,
+    ship: Ship = False,
+    use: Use = True,
+    progress: ProgressFolder = None,
+) -> None:
+    """Make an actor of people's corrections in one command: training, adapter, measurement, gate. Resumable."""
+    from runtime import settings
+    from trainer.pipelines.actor import ActorRetraining, Plan
+
+    plan = Plan(
+        base=base, minutes=minutes, test=test, limit=limit, go_on=go_on, ship=ship, use=use, pairs=pairs
+    )  # fmt: skip
+    _retrain(lambda stages: ActorRetraining(plan, settings.load(), stages), minutes, progress)
+
+
+def _retrain(make: Callable[[Stages], Retraining], minutes: float | None, progress: Path | None) -> None:
     from trainer.pipelines.stages import Stages
     from trainer.training.progress import ProgressBar
 
-    measured = tuple(held_out or ())
-    sources = made_from.sources((*measured, *(apart or ())))
-    asked = sources_of(evidence) or QUICK
-    changes = {"four_bit": True} if four_bit else {}
-    plan = Plan(base, sources, minutes, asked, measured, test, limit, go_on, ship, use, changes)
     stages = Stages(progress)
     with stages.until_the_end(), ProgressBar("Training", minutes) as bar:
-        for line in Retraining(plan, settings.load(), stages).run(bar):
+        for line in make(stages).run(bar):
             print(line, flush=True)
 
 

@@ -103,6 +103,10 @@ class Evaluation:
             "talk": talk.model_dump(mode="json"),
         }
 
+    def outcomes(self, mode: str) -> dict[str, bool]:
+        """Whether each problem was solved in a mode, by the key of its result."""
+        return {key: self.results.rows[key]["correct"] for key, _ in self._keyed(mode)}
+
     def summary(self) -> dict[str, Any]:
         """Accuracies with 90 % intervals, cost per problem, and each mode against the first, paired."""
         by_mode = {mode: [self.results.rows[key] for key, _ in self._keyed(mode)] for mode in self.modes}

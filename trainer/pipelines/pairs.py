@@ -18,6 +18,7 @@ from typing import Any, Literal
 from runtime.critic.evidence import DEPTHS, usable
 from runtime.engines.base import Engine, Sampling
 from runtime.files import write_whole
+from runtime.problems.division import kept_apart
 from runtime.problems.formats import attempts as own
 from runtime.problems.formats import step_dpo
 from runtime.problems.labelled import LabelledTrajectory, StepLabel
@@ -25,7 +26,6 @@ from runtime.settings import Settings
 from runtime.types import Problem
 from trainer.data.completer import Completer
 from trainer.data.decontaminate import without
-from trainer.data.examples.attempts import kept_apart
 from trainer.data.losers import losers
 from trainer.data.pairs import Pairs, with_solutions
 from trainer.data.rollouts import Rollouts

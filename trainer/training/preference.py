@@ -88,6 +88,19 @@ def judged(
 
 
 @torch.no_grad()
+def both_probabilities(
+    model: PeftModel, examples: Sequence[PairExample], size: int, pad: int
+) -> list[tuple[float, float]]:
+    """The log-probabilities that the model gives the chosen and the rejected one of each pair."""
+    found: list[tuple[float, float]] = []
+    for start in range(0, len(examples), size):
+        batch = collate(examples[start : start + size], pad, str(model.device))
+        sums = log_probabilities(model, batch, read_prefix(model, batch)).tolist()
+        found += [(chosen, rejected) for chosen, rejected in sums]
+    return found
+
+
+@torch.no_grad()
 def with_references(
     model: PeftModel, examples: Sequence[PairExample], recipe: Recipe, results: ResultFile, pad: int
 ) -> list[PairExample]:

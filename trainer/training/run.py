@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,7 +35,7 @@ from trainer.runs import ResultFile
 from trainer.training import sft
 from trainer.training.judging_plot import plot_judging
 from trainer.training.modelling import Loss, open_for_tuning, pad_token, save_adapter
-from trainer.training.preference import PreferenceLoss, judged, with_references
+from trainer.training.preference import PreferenceLoss, both_probabilities, judged, with_references
 from trainer.training.prefix_loop import Tuning
 from trainer.training.recipe import Recipe, RecipeError
 from trainer.training.schedule import SCORES, Record, Report
@@ -133,6 +133,14 @@ class Run:
         """The content of `run.json`, or None before there is an adapter."""
         path = self.folder / "run.json"
         return json.loads(path.read_text("utf-8")) if path.exists() else None
+
+    def prefers(self, pairs: Sequence[PairRow], adapter: Path | None) -> list[bool]:
+        """Whether the base with an adapter (a peft folder of this recipe's form; None: the base alone) gives the chosen
+        one of each pair a higher probability than the rejected one."""
+        recipe = self.recipe.model_copy(update={"init": adapter})
+        model, pad = open_for_tuning(self.base.as_posix(), recipe, self.device).eval(), pad_token(self.tokenizer)
+        examples = [self.encoder(pair) for pair in pairs]
+        return [chosen > other for chosen, other in both_probabilities(model, examples, recipe.batch, pad)]
 
     # Both loops leave the adapter in its folder and return whether all rows were read.
 

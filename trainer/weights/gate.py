@@ -1,25 +1,29 @@
 """The gate: an adapter is promoted if it is better than the untrained base and not worse than the version in use.
 
 A verifier has to be better than self-consistency with the same samples, where votes weighted by it choose the answer;
-or, on attempts whose first error is known, than the critic without it. One of the two is enough. All are measured on
-the same held-out rows and compared row by row. This module reads and writes no files.
+or, on attempts whose first error is known, than the critic without it. One of the two is enough. An actor that learned
+from people's corrections has to prefer corrections that it did not learn from more often than before, and must not be
+worse at solving. All are measured on the same held-out rows and compared row by row. This module reads and writes no
+files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from runtime.models.adapter_cards import AdapterCard, Figure
 from runtime.models.download.files import size_text
 from runtime.types import Value
-from trainer.statistics import harmonic, paired, wilson
+from trainer.statistics import clustered_share, harmonic, paired, wilson
 
 ROWS = 100
 """Least number of held-out rows: with fewer the interval is wide, and its normal approximation unreliable."""
 ROWS_OF_A_KIND = 20
 """Least number of right and of wrong attempts for a critic."""
+MARGIN = 0.05
+"""How much worse at solving an actor that learned from corrections may be, at the lower end of the interval."""
 SHIPPED_BYTES = 40 << 20
 """Limit for all shipped versions together."""
 
@@ -44,6 +48,17 @@ Outcomes = Mapping[str, Outcome]
 
 
 @dataclass(frozen=True)
+class Preferences:
+    """Whether each held-out correction is more probable than the step that it corrects, for everyone measured."""
+
+    problems: tuple[str, ...]
+    """The problem of each correction; those of one problem are not independent."""
+    adapter: tuple[bool, ...]
+    base: tuple[bool, ...]
+    current: tuple[bool, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Candidate:
     """An adapter proposed for promotion, and its measurements."""
 
@@ -55,6 +70,8 @@ class Candidate:
     """Outcomes of what it has to be better than."""
     current: Outcomes | None = None
     """Outcomes of the version in use."""
+    preferences: Preferences | None = None
+    """Of an actor that learned from corrections."""
 
     @property
     def judges_steps(self) -> bool:
@@ -70,14 +87,15 @@ class Candidate:
 
 
 def judge(candidate: Candidate, in_use: str | None, shipped: int | None = None) -> Verdict:
-    """Better than the untrained base, not worse than the version in use (`in_use`, None without one), and small enough:
+    """Good enough beside the untrained base and the version in use (`in_use`, None without one), and small enough:
     `shipped` is the size in bytes of everything shipped including the candidate, None if it is not to be shipped."""
     wrong = _wrong_rows(candidate, in_use)
     if wrong:
         return Verdict(promoted=False, reasons=tuple(wrong), figures={"n": len(candidate.adapter)})
-    checks = [_against_base(candidate)]
-    if in_use:
-        checks.append(_against_current(candidate, in_use))
+    if candidate.preferences:
+        checks = _after_corrections(candidate, candidate.preferences, in_use)
+    else:
+        checks = [_against_base(candidate), *([_against_current(candidate, in_use)] if in_use else [])]
     if shipped is not None:
         checks.append(_size(shipped))
     passed = all(ok for ok, _ in checks)
@@ -142,6 +160,36 @@ def _against_current(candidate: Candidate, in_use: str) -> tuple[bool, str]:
     return ok, f"{'Not worse' if ok else 'Worse'} than version {in_use}, which is in use: {text}."
 
 
+def _after_corrections(candidate: Candidate, preferences: Preferences, in_use: str | None) -> list[tuple[bool, str]]:
+    """Corrections preferred more often than before, and no loss in solving against the base and the version in use."""
+    others = {"the base": candidate.base} | ({f"version {in_use}": candidate.current or {}} if in_use else {})
+    return [_prefers(preferences, in_use), *(_solves(candidate, name, other) for name, other in others.items())]
+
+
+def _prefers(preferences: Preferences, in_use: str | None) -> tuple[bool, str]:
+    before = (preferences.current if in_use else None) or preferences.base
+    found = paired(preferences.adapter, before, preferences.problems)
+    shares = (sum(preferred) / len(before) for preferred in (preferences.adapter, before))
+    text = "of {} corrections at {} problems not learned from it prefers {:.0%}, before {:.0%}".format(
+        len(before), len(set(preferences.problems)), *shares
+    )
+    head = (
+        "Prefers corrections more often than before" if found.is_gain else "Corrections are not preferred clearly more"
+    )
+    return found.is_gain, f"{head}: {text}: {found} (by problem), p = {found.p:.2f}."
+
+
+def _solves(candidate: Candidate, name: str, others: Outcomes) -> tuple[bool, str]:
+    found = paired(*_aligned(candidate.adapter, others))
+    ok = found.interval[0] >= -MARGIN
+    text = (
+        f"of {len(others)} problems of {candidate.held_out} it solves {_share(candidate.adapter):.1%}, {name} "
+        f"{_share(others):.1%}: {found}"
+    )
+    head = f"Not worse than {name} at solving" if ok else f"Perhaps worse than {name} at solving"
+    return ok, f"{head} (the interval may reach {-MARGIN:.0%}): {text}."
+
+
 def _size(shipped: int) -> tuple[bool, str]:
     ok = shipped <= SHIPPED_BYTES
     text = f"all shipped adapters would take {size_text(shipped)} of {size_text(SHIPPED_BYTES)}"
@@ -184,11 +232,15 @@ def figures_of(outcomes: Outcomes) -> dict[str, Figure]:
 
 def _all_figures(candidate: Candidate) -> dict[str, Any]:
     measured = {"adapter": candidate.adapter, "base": candidate.base, "current": candidate.current}
-    return {
-        "n": len(candidate.adapter),
-        **{
-            name: {metric: figure.model_dump() for metric, figure in figures_of(rows).items()}
-            for name, rows in measured.items()
-            if rows is not None
-        },
-    }
+    figures = {name: figures_of(rows) for name, rows in measured.items() if rows is not None}
+    if told := candidate.preferences:
+        for name, found in figures.items():
+            found |= preferred(getattr(told, name), told.problems)
+    dumped = {name: {metric: one.model_dump() for metric, one in found.items()} for name, found in figures.items()}
+    return {"n": len(candidate.adapter), **dumped}
+
+
+def preferred(prefers: Sequence[bool], problems: Sequence[str]) -> dict[str, Figure]:
+    """How often held-out corrections at these problems are preferred, for a card."""
+    share, interval = clustered_share(prefers, problems)
+    return {"preferred": Figure(value=share, n=len(prefers), interval=interval)}

@@ -44,7 +44,7 @@ from runtime.problems.json_rows import Row, RowError, read_rows
 from runtime.settings import Settings
 from runtime.types import mode_name
 from trainer.evaluation.calibrate import cautious
-from trainer.weights.gate import Candidate, Outcome, Verdict, figures_of, judge
+from trainer.weights.gate import Candidate, Outcome, Preferences, Verdict, figures_of, judge
 
 PEFT_FILES = ("adapter_model.safetensors", "adapter_config.json")
 
@@ -72,6 +72,8 @@ class Options:
     """Put it into the repository's data instead of a person's models folder."""
     use: bool = True
     """Put it into use; otherwise it can be chosen later."""
+    preferences: Preferences | None = None
+    """Of an actor that learned from corrections."""
 
 
 def promote(options: Options, settings: Settings) -> tuple[Verdict, Path | None]:
@@ -90,6 +92,7 @@ def promote(options: Options, settings: Settings) -> tuple[Verdict, Path | None]
         adapter=read_outcomes(options.results, options.role),
         base=read_outcomes(options.base_results, options.role),
         current=read_outcomes(options.current_results, options.role) if options.current_results else None,
+        preferences=options.preferences,
     )
     files = [options.gguf, *_peft_files(options), *adapters.SHIPPED.rglob("*")] if options.ship else []
     shipped = sum(file.stat().st_size for file in files if file.is_file()) if options.ship else None

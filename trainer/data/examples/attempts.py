@@ -17,6 +17,7 @@ from pathlib import Path
 
 from runtime.files import folder_of, write_whole
 from runtime.problems import wordproblems
+from runtime.problems.division import kept_apart
 from runtime.problems.formats import attempts as own
 from runtime.problems.json_rows import RowError
 from runtime.problems.labelled import LabelledTrajectory, StepLabel, labelled
@@ -31,8 +32,6 @@ from trainer.data.gsm8k import gsm8k_problems
 
 logger = logging.getLogger(__name__)
 
-KEPT_APART = 0.06
-"""Share of the problems of each source kept apart for fitting rules and thresholds."""
 FITTED_FROM = 1000
 """Least number of fresh problems to keep that share of: fitting needs about sixty attempts."""
 
@@ -161,12 +160,6 @@ def divided(attempts: Sequence[LabelledTrajectory], held_out: Sequence[Path]) ->
             f"There is nothing to learn from: all {len(kept)} attempts are kept apart. Give more, or use --generated."
         )
     return Division(learned, kept, report)
-
-
-def kept_apart(problem: Problem, share: float = KEPT_APART) -> bool:
-    """Whether a problem is kept apart; depends on its text only, so every run keeps the same ones, and a larger share
-    also those of a smaller one."""
-    return int(problem.id, 16) % 1000 < 1000 * share
 
 
 def write_attempts(path: Path, attempts: Iterable[LabelledTrajectory]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.files import write_whole
+from runtime.problems.division import kept_apart
 from runtime.problems.formats import soliloquy
 from runtime.problems.labelled import LabelledTrajectory, StepLabel, WrittenCritique
 from runtime.prompts import templates
@@ -21,7 +22,6 @@ from trainer.data.decontaminate import drop, find, read_texts
 from trainer.data.evaluations import error_types
 from trainer.data.evaluations.pipeline import Evaluation
 from trainer.data.evaluations.text import solution
-from trainer.data.examples.attempts import kept_apart
 from trainer.data.rows import Row, write_rows
 
 Pair = tuple[LabelledTrajectory, str]

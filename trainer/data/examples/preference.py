@@ -26,6 +26,7 @@ from trainer.data.rows import PairRow
 from trainer.data.step_labels import states_answer
 
 Kind = Literal["step", "full", "independent", "foreign"]
+NEEDS = "Each row needs a chosen and a rejected attempt, as `trainer pairs` writes them."
 Pair = tuple[LabelledTrajectory, LabelledTrajectory, LabelledTrajectory | None]
 """The chosen and the rejected attempt, and a right solution of the same problem."""
 
@@ -40,8 +41,7 @@ def read_pairs(path: Path, kind: Kind) -> Iterator[PairRow]:
 
 def pairs_of(path: Path, kind: Kind) -> Iterator[PairRow]:
     """The same, maybe none. Raises RowError."""
-    needs = "Each row needs a chosen and a rejected attempt, as `trainer pairs` writes them."
-    made = (pair_row(pair, kind) for _, pair in json_rows.read_rows(path, _pair, needs))
+    made = (pair_row(pair, kind) for _, pair in json_rows.read_rows(path, _pair, NEEDS))
     yield from (row for row in made if row)
 
 

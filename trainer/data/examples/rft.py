@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from runtime.problems.division import kept_apart
 from runtime.problems.labelled import LabelledTrajectory
 from trainer.data.examples.actor import solution_row
-from trainer.data.examples.attempts import kept_apart
 from trainer.data.first_error import first_false
 from trainer.data.rows import write_rows
 

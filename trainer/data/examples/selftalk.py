@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from runtime.problems.division import kept_apart
 from runtime.prompts.actor_turn import conversation
 from trainer.data.decontaminate import drop, find, read_texts
 from trainer.data.examples.actor import actor_row
-from trainer.data.examples.attempts import kept_apart
 from trainer.data.rows import Row, write_rows
 from trainer.data.traces.trace import Trace
 

@@ -6,10 +6,12 @@ import pytest
 from places import BENCH
 
 from runtime import settings
+from runtime.files import write_whole
 from runtime.models import adapters, catalogue
 from trainer.data.examples.critic import Sources
-from trainer.pipelines import retrain
-from trainer.pipelines.retrain import SHARE_OF_RATE, Plan, Retraining
+from trainer.pipelines import critic, retrain
+from trainer.pipelines.critic import CriticRetraining, Plan
+from trainer.pipelines.retrain import SHARE_OF_RATE
 from trainer.weights import gate
 from trainer.weights.promote import Options, promote
 
@@ -29,13 +31,13 @@ pytestmark = pytest.mark.rest  # a minute of training; its parts have tests of t
 def chosen(tmp_path_factory):
     """Settings in which the bench model is an added one with a recipe; fewer attempts than usual are enough."""
     folder = tmp_path_factory.mktemp("retrain")
-    (folder / "critic-bench.yaml").write_text(RECIPE)
+    write_whole(folder / "sft" / "critic-bench.yaml", RECIPE)
     found = settings.load(home=folder, models=folder / "models", threads=1)
     catalogue.add(str(BENCH), found, lambda done, total: None)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("runtime.critic.critic.FITTED", folder / "weights")
         patched.setattr(retrain, "RECIPES", folder)
-        patched.setattr(retrain, "FITTED", 24)
+        patched.setattr(critic, "FITTED", 24)
         patched.setattr(gate, "ROWS", TEST)
         patched.setattr(gate, "ROWS_OF_A_KIND", TEST // 3)
         yield found
@@ -49,7 +51,7 @@ def plan(collected=None, **changes):
 @pytest.fixture(scope="module")
 def from_base(chosen):
     """A run from the base, what it printed, and the version in use at its end."""
-    made = Retraining(plan(), chosen)
+    made = CriticRetraining(plan(), chosen)
     printed = "\n".join(made.run(lambda progress: None))
     return made, printed, adapters.current("bench", "critic", chosen).version
 
@@ -82,13 +84,13 @@ def test_retrain_runs_all_stages_from_the_base_to_the_gate(from_base):
 def test_go_on_starts_training_from_the_adapter_in_use_and_compares_with_it(from_base, chosen, tmp_path):
     [trained] = chosen.home.rglob("critic.gguf")
     path = put_into_use(trained, chosen, tmp_path)
-    made = Retraining(plan(go_on=True, changes={"rank": 8}), chosen)
+    made = CriticRetraining(plan(go_on=True, changes={"rank": 8}), chosen)
     printed = "\n".join(made.run(lambda progress: None))
     assert "in use on wordproblems-test: F1" in printed
     recipe, before = made.recipe, from_base[0].recipe
     assert (recipe.rank, recipe.form, recipe.init.name) == (before.rank, before.form, f"start-{path.stem}")
     assert recipe.learning_rate == pytest.approx(1e-3 * SHARE_OF_RATE)
-    assert Retraining(plan(), chosen).recipe.init is None
+    assert CriticRetraining(plan(), chosen).recipe.init is None
 
 
 def test_attempts_judged_in_the_app_become_training_examples(chosen, tmp_path):
@@ -99,7 +101,7 @@ def test_attempts_judged_in_the_app_become_training_examples(chosen, tmp_path):
     ]  # fmt: skip
     collected = tmp_path / "judged.jsonl"
     collected.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    made = Retraining(plan(collected), chosen)
+    made = CriticRetraining(plan(collected), chosen)
     next(made.run(lambda progress: None))
     learned = (made.examples / "critic.jsonl").read_text() + (made.examples / "dev.jsonl").read_text()
     assert all(learned.count(row["question"]) == (2 if row["first_error"] == 1 else 1) for row in rows)
