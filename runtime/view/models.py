@@ -72,7 +72,7 @@ def _figures(card: AdapterCard, language: Language) -> str:
     ]
     kind = ".verifier" if card.role == "verifier" else ""
     columns = [word(f"models.who.{who}{kind}", language) for who in ("base", "adapter")]
-    return table(word("train.held_out", language, n=after[shown[0]].n), columns, rows)
+    return table(word("train.held_out.critic", language, n=after[shown[0]].n), columns, rows)
 
 
 def _share(figure: Figure | None) -> str:

@@ -6,35 +6,52 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from runtime.studio.training import NEEDED, Plan, Readiness, Standing
+from runtime.problems.division import LEARN, TEST
+from runtime.studio.training import NEEDED, Plan, Readiness, Role, Standing
 from runtime.studio.training.progress import STAGES
 from runtime.text import Language
 from runtime.view.table import table
 from runtime.view.words import word
 
-_METRICS = ("f1", "accuracy_error", "accuracy_correct", "accuracy")
+_METRICS: dict[Role, dict[str, str]] = {
+    "critic": {name: name for name in ("f1", "accuracy_error", "accuracy_correct", "accuracy")},
+    "actor": {"preferred": "preferred", "accuracy": "solved"},
+}
+"""The figures of the gate that are shown, and the names of their strings."""
 _SPEAKERS = ("base", "current", "adapter")
 
 
 def ready(found: Readiness, language: Language) -> str:
-    """The ratings and attempts for training, and what is missing before it can start."""
-    done = min(found.ratings, NEEDED)
-    facts = [("corrections", found.corrections), ("wrong", found.wrong), ("right", found.right)]
-    items = "".join(f"<li>{escape(word(f'train.have.{name}', language, n=n))}</li>" for name, n in facts)
-    missing = "".join(f"<li>{escape(word(f'train.missing.{name}', language))}</li>" for name in found.missing)
-    label = word("train.ratings", language, n=found.ratings, needed=NEEDED)
+    """What people gave for training, and what is missing before it can start."""
+    if found.role == "critic":
+        key, given, needed = "train.ratings", found.ratings, NEEDED
+        facts = {"corrections": found.corrections, "wrong": found.wrong, "right": found.right}
+    else:
+        key, given, lacking = "train.corrections", found.corrections, found.shortage.total
+        needed = given + lacking if lacking else LEARN + TEST
+        facts = {"learned": found.corrections - found.tested, "tested": found.tested}
+    items = "".join(f"<li>{escape(word(f'train.have.{name}', language, n=n))}</li>" for name, n in facts.items())
+    missed = "".join(f"<li>{escape(missing(name, found, language))}</li>" for name in found.missing)
+    label = word(key, language, n=given, needed=needed)
     return (
-        f'<div class="sq-ready"><label><b>{escape(label)}</b> <progress max="{NEEDED}" value="{done}"></progress>'
-        "</label>"
-        f'<ul class="sq-have">{items}</ul>{f"<ul class=sq-missing>{missing}</ul>" if missing else ""}</div>'
+        f'<div class="sq-ready"><label><b>{escape(label)}</b> <progress max="{needed}" value="{min(given, needed)}">'
+        "</progress></label>"
+        f'<ul class="sq-have">{items}</ul>{f"<ul class=sq-missing>{missed}</ul>" if missed else ""}</div>'
     )
 
 
+def missing(name: str, found: Readiness, language: Language) -> str:
+    """One thing that is missing, and what to do."""
+    return word(f"train.missing.{name}", language, learn=found.shortage.learn, test=found.shortage.test)
+
+
 def standing(now: Standing | None, plan: Plan | None, printed: str, language: Language) -> str:
-    """The state of the newest run."""
+    """The state of a run."""
     if now is None or plan is None:
         return f'<p class="sq-empty">{escape(word("train.none", language))}</p>'
-    what = word("train.plan", language, base=plan.base, minutes=f"{plan.minutes:g}", attempts=plan.attempts)
+    what = word(
+        f"train.plan.{plan.role}", language, base=plan.base, minutes=f"{plan.minutes:g}", attempts=plan.attempts
+    )
     sentence = escape(_sentence(now, language))
     failure = (
         f'<pre class="sq-log" lang="en">{escape(now.failure or printed)}</pre>' if now.state in _ENDED_BADLY else ""
@@ -72,56 +89,78 @@ def _stages(now: Standing, language: Language) -> str:
     return f'<ol class="sq-stages">{"".join(items)}</ol>'
 
 
-def verdict(now: Standing | None, language: Language) -> str:
-    """The gate's decision, and the figures before and after on the same held-out attempts."""
+def verdict(now: Standing | None, role: Role, language: Language) -> str:
+    """The gate's decision, and the figures before and after on the same held-out rows."""
     if now is None or not now.verdict:
         return ""
     better = bool(now.verdict.get("promoted"))
-    figures = now.verdict.get("figures", {})
     sign, key = ("✓", "train.better") if better else ("?", "train.not_better")
+    told = escape(word(f"{key}.{role}", language, version=now.verdict.get("version") or ""))
+    warning = f"<p>{escape(word('train.unmeasured', language))}</p>" if better and role == "actor" else ""
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in now.verdict.get("reasons", ()))
     return (
-        f'<div class="sq-verdict-box sq-is-{"better" if better else "not"}"><p><b>{sign} '
-        f"{escape(word(key, language, version=now.verdict.get('version') or ''))}</b></p>{_figures(figures, language)}"
+        f'<div class="sq-verdict-box sq-is-{"better" if better else "not"}"><p><b>{sign} {told}</b></p>'
+        f"{_figures(now.verdict.get('figures', {}), role, language)}{warning}"
         f'<details class="sq-guide"><summary>{escape(word("train.reasons", language))}</summary>'
         f'<ul lang="en">{reasons}</ul></details></div>'
     )
 
 
-def _figures(figures: Mapping[str, Any], language: Language) -> str:
+def _figures(figures: Mapping[str, Any], role: Role, language: Language) -> str:
     speakers = [name for name in _SPEAKERS if isinstance(figures.get(name), dict)]
     if not speakers:
         return ""
     rows = [
-        (word(f"train.metric.{metric}", language), [_share(figures[name].get(metric)) for name in speakers])
-        for metric in _METRICS
-        if any(metric in figures[name] for name in speakers)
+        (
+            word(f"train.metric.{name}", language) + _count(measured),
+            [_share(one) for one in measured],
+        )
+        for metric, name in _METRICS[role].items()
+        if any(measured := [figures[speaker].get(metric) for speaker in speakers])
     ]
     columns = [word(f"train.who.{name}", language) for name in speakers]
-    return table(word("train.held_out", language, n=figures.get("n", 0)), columns, rows)
+    return table(word(f"train.held_out.{role}", language, n=figures.get("n", 0)), columns, rows)
+
+
+def _count(figures: Sequence[Mapping[str, Any] | None]) -> str:
+    n = next((figure["n"] for figure in figures if figure and "n" in figure), None)
+    return f" (n = {n})" if n else ""
 
 
 def _share(figure: Mapping[str, Any] | None) -> str:
-    return f"{figure['value']:.0%}" if figure else "–"
+    """A share, and its interval in per cent if it has one."""
+    if not figure:
+        return "–"
+    span = figure.get("interval")
+    return f"{figure['value']:.0%}" + (f" [{100 * span[0]:.0f}, {100 * span[1]:.0f}]" if span else "")
 
 
-def adapter(base: str | None, version: str | None, language: Language) -> str:
+def adapter(base: str | None, role: Role, version: str | None, language: Language) -> str:
     """The version of the adapter that a base uses."""
     if base is None:
         return ""
-    key = "train.adapter" if version else "train.adapter.none"
+    key = f"train.adapter.{role}" if version else f"train.adapter.{role}.none"
     return f"<p>{escape(word(key, language, base=base, version=version or ''))}</p>"
 
 
-def examples(rows: Sequence[Mapping[str, Any]], language: Language) -> str:
-    """Training examples: the context in grey, the text that is learned marked."""
+def examples(rows: Sequence[Mapping[str, Any]], role: Role, language: Language) -> str:
+    """Training examples: the context in grey; the text that is learned, or the step that is preferred, marked."""
     if not rows:
-        return f"<p>{escape(word('train.preview.none', language))}</p>"
-    items = "".join(
-        f"<li><p class='sq-read'>{escape(row['messages'][-1]['content'])}</p><p>{_pieces(row['reply'])}</p></li>"
-        for row in rows
+        return f"<p>{escape(word(f'train.preview.none.{role}', language))}</p>"
+    shown = _written if role == "critic" else _preferred
+    items = "".join(f"<li>{shown(row)}</li>" for row in rows)
+    return f"<p>{escape(word(f'train.preview.info.{role}', language))}</p><ol class='sq-examples'>{items}</ol>"
+
+
+def _written(row: Mapping[str, Any]) -> str:
+    return f"<p class='sq-read'>{escape(row['messages'][-1]['content'])}</p><p>{_pieces(row['reply'])}</p>"
+
+
+def _preferred(row: Mapping[str, Any]) -> str:
+    return (
+        f"<p class='sq-read'>{escape(row['prompt'].strip())}</p>"
+        f"<p><del>{escape(row['rejected'])}</del></p><p><mark>{escape(row['chosen'])}</mark></p>"
     )
-    return f"<p>{escape(word('train.preview.info', language))}</p><ol class='sq-examples'>{items}</ol>"
 
 
 def _pieces(reply: Sequence[tuple[str, float]]) -> str:

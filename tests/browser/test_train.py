@@ -31,7 +31,7 @@ def short_runs(monkeypatch):
         lambda self, folder, plan: [sys.executable, "-c", WRITER, str(folder), "300"],
     )
     for place in ("runtime.studio.training.runs", "runtime.studio.training.material", "runtime.page.tabs.train"):
-        monkeypatch.setattr(f"{place}.bases", lambda settings: ("smollm2-135m",))
+        monkeypatch.setattr(f"{place}.bases", lambda settings, role="critic": ("smollm2-135m",))
 
 
 def rate_all(page: Served, count: int) -> None:
@@ -76,7 +76,7 @@ def test_a_run_continues_without_the_tab_and_can_be_stopped_and_resumed(tab, ser
     tab.get_by_role("button", name="Continue").click()
     tab.get_by_text(f"{PASSED} Version v1 is ready.").wait_for()
     expect(tab.get_by_role("button", name="Start training")).to_be_enabled()
-    expect(tab.get_by_role("button", name="Use the new critic")).to_be_enabled()
+    expect(tab.get_by_role("button", name="Use the new version")).to_be_enabled()
 
 
 def test_training_examples_are_previewed_in_training_format(tab, served, short_runs):
@@ -95,7 +95,7 @@ def test_a_missing_version_is_named_and_cannot_be_used(tab, served, short_runs):
     open_train(tab, page)
     tab.get_by_role("button", name="Start training").click()
     tab.get_by_text("Version v1 is ready.").wait_for()
-    tab.get_by_role("button", name="Use the new critic").click()
+    tab.get_by_role("button", name="Use the new version").click()
     tab.locator(".toast-body, .toast-wrap").get_by_text("smollm2-135m").first.wait_for()
 
 

@@ -17,14 +17,15 @@ from runtime import settings
 from runtime.events import Transcript
 from runtime.log.run import Run, step_id
 from runtime.log.store import new_id, now
+from runtime.problems.division import LEARN, TEST, TESTED, kept_apart
 from runtime.studio import training
 from runtime.studio.importing import import_attempts
 from runtime.studio.training import Training, TrainingError, read_standing
-from runtime.studio.training.material import bases
+from runtime.studio.training.material import bases, write_material
 from runtime.studio.training.progress import Point, Standing
 from runtime.types import Feedback, Outcome, Problem, SelfTalk, Step, Trajectory
 from runtime.view.chart import loss_chart, loss_table
-from runtime.view.training import examples, standing, verdict
+from runtime.view.training import examples, ready, standing, verdict
 from trainer.__main__ import app
 from trainer.pipelines.stages import Stages, Stopped
 
@@ -72,6 +73,8 @@ def test_a_wrong_answer_line_is_not_counted_as_a_training_example(log, tmp_path)
 def test_only_bases_with_a_recipe_can_be_trained():
     found = bases(settings.load())
     assert set(found) <= {path.stem.removeprefix("critic-") for path in (ROOT / "trainer/recipes/sft").glob("critic-*")}
+    found = bases(settings.load(), "actor")
+    assert set(found) <= {path.stem for path in (ROOT / "trainer/recipes/preference").iterdir()}
 
 
 def test_the_preview_equals_the_trainers_examples(log):
@@ -81,7 +84,60 @@ def test_the_preview_equals_the_trainers_examples(log):
     assert len(rows) == 3
     learned = [text for text, weight in rows[0]["reply"] if weight > 0]
     assert set(learned) <= {"right", "wrong"} and learned
-    assert "<mark>right</mark>" in examples(rows, "en") and "What is" in examples(rows, "en")
+    shown = examples(rows, "critic", "en")
+    assert "<mark>right</mark>" in shown and "What is" in shown
+
+
+# Corrections
+
+
+def corrected(log, number, correction, consent=True):
+    """An attempt whose first step a person wrote anew; about two of five of these problems are kept for the test."""
+    problem = Problem(text=f"Ann has {number} pens and buys 2 more. How many has she?")
+    attempt = Trajectory(problem_id=problem.id, steps=(Step(text="She has many pens."),), origin="student")
+    outcome = Outcome(status="settled", trajectory_id=attempt.id)
+    run = Run(
+        new_id(), log.start_session(), "check", "check", "m", Transcript(SelfTalk(problem=problem, turns=(attempt,),
+        outcome=outcome)), created_at=now()
+    )  # fmt: skip
+    log.record(run)
+    log.add_label(run.id, step_id(run.id, 0, 0), Feedback(rating=-1, consent=consent, correction=correction))
+    return problem
+
+
+def test_corrections_are_counted_by_their_use_and_what_is_missing_is_named(log):
+    found = training.readiness(log, settings.load(), "actor")
+    assert (found.corrections, found.shortage.total) == (0, LEARN + TEST) and "corrections" in found.missing
+    assert "0 corrections that may be exported; at least 13 are needed" in ready(found, "en")
+    assert "Missing: 8 corrections to learn from, and corrections at 5 more problems" in ready(found, "en")
+    problems = [corrected(log, number, f"{number} + 2 = {number + 2}") for number in range(25)]
+    found = training.readiness(log, settings.load(), "actor")
+    tested = sum(kept_apart(problem, TESTED) for problem in problems)
+    assert (found.corrections, found.tested, found.shortage.total) == (25, tested, 0)
+    assert not {"corrections", "ratings", "errors"} & set(found.missing)
+    assert "25 corrections that may be exported; at least 13 are needed" in ready(found, "en")
+    assert f"{25 - tested} to learn from" in ready(found, "en")
+    assert {"ratings"} <= set(training.readiness(log, settings.load()).missing)
+
+
+def test_the_trainer_gets_each_correction_with_consent_once_unless_arithmetic_refutes_it(log, tmp_path):
+    corrected(log, 3, "3 + 2 = 5")
+    corrected(log, 3, "3 + 2 = 5")
+    corrected(log, 4, "4 + 2 = 7")
+    corrected(log, 5, "5 + 2 = 7", consent=False)
+    assert write_material(log, "actor", tmp_path / "corrections.jsonl") == 1
+    [row] = map(json.loads, (tmp_path / "corrections.jsonl").read_text().splitlines())
+    assert (row["chosen"], row["rejected"]) == ("3 + 2 = 5", "She has many pens.")
+    assert row["prompt"].startswith("Ann has 3 pens")
+
+
+def test_the_preview_shows_only_corrections_to_learn_from(log):
+    problems = {f"{n} + 2 = {n + 2}": corrected(log, n, f"{n} + 2 = {n + 2}") for n in range(12)}
+    rows = training.preview(log, "actor", limit=12)
+    assert {row["chosen"] for row in rows} == {one for one, p in problems.items() if not kept_apart(p, TESTED)}
+    shown = examples(rows, "actor", "en")
+    assert "<del>She has many pens.</del>" in shown and f"<mark>{rows[0]['chosen']}</mark>" in shown
+    assert "crossed-out" in shown and "划掉" in examples(rows, "actor", "zh-CN")
 
 
 # A short process takes the trainer's place
@@ -98,7 +154,7 @@ class Written(Training):
 
 @pytest.fixture
 def begun(log, tmp_path, monkeypatch):
-    monkeypatch.setattr("runtime.studio.training.runs.bases", lambda settings: ("smollm2-135m",))
+    monkeypatch.setattr("runtime.studio.training.runs.bases", lambda settings, role: ("smollm2-135m",))
     rated(log, 1, wrong=True)
     runs = Written(settings.load())
     yield runs
@@ -115,12 +171,13 @@ def wait_until(true, seconds=90):
     return found
 
 
-def test_the_training_command_uses_only_existing_options(log, monkeypatch):
+@pytest.mark.parametrize(("role", "name"), [("critic", "retrain"), ("actor", "retrain-actor")])
+def test_the_training_command_uses_only_existing_options(log, role, name):
     runs = Training(settings.load())
-    plan = training.Plan(base="smollm2-135m", minutes=7.5, attempts=3, created_at=now())
+    plan = training.Plan(base="smollm2-135m", minutes=7.5, attempts=3, created_at=now(), role=role)
     command = runs.command(Path("/tmp/x"), plan)
-    assert command[1:4] == ["-m", "trainer", "retrain"]
-    shown = CliRunner().invoke(app, ["retrain", "--help"], env={"COLUMNS": "200"}).output
+    assert command[1:4] == ["-m", "trainer", name]
+    shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"}).output
     for option in (word for word in command if word.startswith("--")):
         assert option in shown
     assert command[command.index("--minutes") + 1] == "7.5"
@@ -147,6 +204,24 @@ def test_a_run_is_followed_stopped_and_resumed(log, begun):
     assert len(finished.points) == done + 5 and [point.step for point in finished.points[:2]] == [1, 2]
     assert finished.verdict["version"] == "v1" and finished.verdict["promoted"]
     assert len(list(begun.home.iterdir())) == 1
+
+
+def test_each_role_has_its_newest_run_and_a_run_in_progress_is_shown_in_both(log, begun):
+    begun.steps = 2
+    begun.start("smollm2-135m", 10, log)
+    wait_until(lambda: not begun.running)
+    actor = Written(settings.load(), "actor")
+    assert (actor.plan, Written(settings.load(), "critic").plan.role) == (None, "critic")
+    actor.steps = 400
+    actor.start("smollm2-135m", 10, log)
+    assert (actor.plan.role, Written(settings.load(), "critic").plan.role) == ("actor", "actor")
+    with pytest.raises(TrainingError, match="Another training is running"):
+        Written(settings.load(), "critic").start("smollm2-135m", 10, log)
+    actor.stop()
+    wait_until(lambda: not actor.running)
+    critic = Written(settings.load(), "critic")
+    assert (actor.plan.role, critic.plan.role, critic.standing().state) == ("actor", "critic", "over")
+    assert "Solver of smollm2-135m · 10 min · 0 corrections" in standing(actor.standing(), actor.plan, "", "en")
 
 
 def test_the_newest_run_is_the_last_started_even_if_the_clock_was_set_back(log, begun, monkeypatch):
@@ -260,11 +335,27 @@ def test_the_chart_covers_the_whole_run_with_a_limited_number_of_points():
 def test_a_gate_verdict_shows_figures_before_and_after():
     figures = {"n": 160, "adapter": {"f1": {"value": 0.9}}, "base": {"f1": {"value": 0.7}}}
     told = {"promoted": True, "version": "v1", "reasons": ["Better <than> the base"], "figures": figures}
-    shown = verdict(Standing("over", "gate", verdict=told), "en")
+    shown = verdict(Standing("over", "gate", verdict=told), "critic", "en")
     assert "90%" in shown and "70%" in shown and "v1" in shown and "&lt;than&gt;" in shown
-    worse = verdict(Standing("over", "gate", verdict={**told, "promoted": False, "version": None}), "zh-CN")
+    worse = verdict(Standing("over", "gate", verdict={**told, "promoted": False, "version": None}), "critic", "zh-CN")
     assert "没有明显更好" in worse
-    assert verdict(Standing("running"), "en") == ""
+    assert verdict(Standing("running"), "critic", "en") == ""
+
+
+def test_the_verdict_on_an_actor_shows_both_figures_with_their_numbers_and_intervals():
+    preferred, solved = {"n": 6, "interval": [0.1, 0.5]}, {"n": 160, "interval": [0.02, 0.07]}
+    figures = {
+        "n": 160,
+        "base": {"accuracy": {"value": 0.03, **solved}, "preferred": {"value": 0.2, **preferred}},
+        "adapter": {"accuracy": {"value": 0.05, **solved}, "preferred": {"value": 0.9, **preferred}},
+    }
+    told = {"promoted": True, "version": "v1", "reasons": ["Prefers"], "figures": figures}
+    shown = verdict(Standing("over", "gate", verdict=told), "actor", "en")
+    for text in ("corrections preferred (n = 6)", "90% [10, 50]", "problems solved (n = 160)", "3% [2, 7]"):
+        assert text in shown
+    assert "How well it judges the new solver" in shown
+    worse = verdict(Standing("over", "gate", verdict={**told, "promoted": False, "version": None}), "actor", "en")
+    assert "did not pass" in worse and "90% [10, 50]" in worse and "How well it judges" not in worse
 
 
 def test_the_runtime_starts_the_trainer_without_importing_it():
@@ -282,9 +373,9 @@ def test_run_files_of_an_earlier_release_are_read(tmp_path):
     assert read_standing(tmp_path, True).stage == "examples"
     lines = [{"stage": "voice"}, {"stage": "measuring", "what": "voice"}]
     (tmp_path / "stages.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines[:1]))
-    assert "Saving the new critic" in standing(read_standing(tmp_path, True), plan, "", "en")
+    assert "Saving the new version" in standing(read_standing(tmp_path, True), plan, "", "en")
     (tmp_path / "stages.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert "Testing the new critic" in standing(read_standing(tmp_path, True), plan, "", "en")
+    assert "Testing the new version" in standing(read_standing(tmp_path, True), plan, "", "en")
     ended = {"stage": "over", "promoted": True, "figures": {"n": 9, "voice": {"f1": {"value": 0.9}}}}
     (tmp_path / "stages.jsonl").write_text("".join(json.dumps(line) + "\n" for line in [*lines, ended]))
-    assert "90%" in verdict(read_standing(tmp_path, False), "en")
+    assert "90%" in verdict(read_standing(tmp_path, False), "critic", "en")

@@ -56,16 +56,21 @@ def _stepwise(attempt: LabelledAttempt) -> Iterator[Row]:
 def _preference(attempt: LabelledAttempt) -> Iterator[Row]:
     """Pairs of a person's correction (chosen) and the step it corrects; and of a refined step rated right (chosen) and
     the step rated wrong that it replaced. The prompt ends before the step."""
+    yield from corrected(attempt)
     if attempt.spoiled:
         return
-    for position, label in enumerate(attempt.labels):
-        if label and label.correction and label.correction != attempt.steps[position]:
-            yield _pair(attempt, position, label.correction, attempt.steps[position])
     parent = attempt.trajectory.parent
     if parent and parent.kept < len(attempt.steps) and attempt.ratings[parent.kept] == 1:
         wrong, better = _wrong_step(attempt, parent.trajectory_id, parent.kept), attempt.steps[parent.kept]
         if wrong and wrong != better:
             yield _pair(attempt, parent.kept, better, wrong)
+
+
+def corrected(attempt: LabelledAttempt) -> Iterator[Row]:
+    """A pair of each correction (chosen) and the step it corrects (rejected)."""
+    for position, label in enumerate(() if attempt.spoiled else attempt.labels):
+        if label and label.correction and label.correction != attempt.steps[position]:
+            yield _pair(attempt, position, label.correction, attempt.steps[position])
 
 
 def _wrong_step(attempt: LabelledAttempt, trajectory_id: str, position: int) -> str | None:

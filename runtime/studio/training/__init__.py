@@ -1,10 +1,11 @@
-"""Trains an adapter on people's ratings: whether there are enough, running the trainer, and reading its progress.
+"""Trains an adapter on what people rated or corrected: whether that is enough, running the trainer, and reading its
+progress.
 
 The trainer is not imported but started as a command. It writes its progress into a folder and stops when it finds a
 stop file there, so a run continues when the page and its server have ended.
 """
 
-from runtime.studio.training.material import NEEDED, Readiness, preview, readiness
+from runtime.studio.training.material import NEEDED, Readiness, Role, preview, readiness
 from runtime.studio.training.progress import Standing, read_standing
 from runtime.studio.training.runs import Plan, Training, TrainingError
 
@@ -12,6 +13,7 @@ __all__ = [
     "NEEDED",
     "Plan",
     "Readiness",
+    "Role",
     "Standing",
     "Training",
     "TrainingError",

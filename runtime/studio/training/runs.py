@@ -1,8 +1,9 @@
 """Starts, stops and resumes runs of the trainer. The state of a run is in its folder:
 
-    <home>/training/<id>/plan.json, judged.jsonl, process.json, output.log, stages.jsonl
+    <home>/training/<id>/plan.json, judged.jsonl or corrections.jsonl, process.json, output.log, stages.jsonl
 
-There is one run at a time. It is alive if the system has a process with its id and its start time, as ids are reused.
+There is one run at a time, whatever it trains. It is alive if the system has a process with its id and its start time,
+as ids are reused.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from runtime.files import write_whole
 from runtime.log.store import SessionLog, new_id, now
 from runtime.private_files import open_private
 from runtime.settings import Settings
-from runtime.studio.training.material import ROOT, bases, write_judged
+from runtime.studio.training.material import ROOT, Role, bases, write_material
 from runtime.studio.training.progress import STOP_FILE, Standing, read_standing
 from runtime.types import Value
 
@@ -30,6 +31,7 @@ LAST_LINES = 20
 FRESH_LEAST, FRESH_TIMES = 200, 4
 """Generated training examples added to the judged attempts, so that the adapter keeps what it learned before: at least
 the first number, else the second times the number of attempts."""
+MATERIAL: dict[Role, str] = {"critic": "judged.jsonl", "actor": "corrections.jsonl"}
 _lock = Lock()
 
 
@@ -43,47 +45,53 @@ class Plan(Value):
     base: str
     minutes: float
     attempts: int
-    """Number of judged attempts."""
+    """Number of judged attempts, or of corrections."""
     created_at: str
+    role: Role = "critic"
 
 
 class Training:
-    """The runs of this machine, of which the newest is used. Raises TrainingError."""
+    """The runs of this machine. Used is the one in progress, else the newest of a role (None: of any). Raises
+    TrainingError."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, role: Role | None = None) -> None:
+        self.settings, self.role = settings, role
         self.home = settings.home / "training"
 
     @property
     def folder(self) -> Path | None:
-        """The folder of the newest run; None if there is none. Its name is a ULID, unlike that of other folders."""
-        found = sorted(path.parent for path in self.home.glob(f"{'?' * 26}/plan.json"))
-        return found[-1] if found else None
+        """The folder of the run that is used; None if there is none."""
+        runs = self._folders()
+        if self.role is None or (runs and _alive(runs[-1])):
+            return runs[-1] if runs else None
+        return next((run for run in reversed(runs) if (plan := _plan(run)) and plan.role == self.role), None)
+
+    def _folders(self) -> list[Path]:
+        """The folders of all runs, oldest first. Their names are ULIDs, unlike those of other folders."""
+        return sorted(path.parent for path in self.home.glob(f"{'?' * 26}/plan.json"))
 
     @property
     def plan(self) -> Plan | None:
-        try:
-            return Plan.model_validate_json((self.folder / "plan.json").read_bytes()) if self.folder else None
-        except (OSError, ValidationError):
-            return None
+        return _plan(self.folder) if self.folder else None
 
     @property
     def running(self) -> bool:
         return self.folder is not None and _alive(self.folder)
 
     def standing(self) -> Standing | None:
-        """The state of the newest run; None if there is none."""
+        """The state of the run; None if there is none."""
         return read_standing(self.folder, _alive(self.folder)) if self.folder else None
 
     def start(self, base: str, minutes: float, log: SessionLog) -> None:
-        """Start a run on the attempts judged so far, with this limit of minutes for tuning."""
-        if base not in bases(self.settings):
-            raise TrainingError(f"{base} cannot be trained here. Choose one of: {', '.join(bases(self.settings))}.")
+        """Start a run on what people have judged or corrected so far, with this limit of minutes for tuning."""
+        role = self.role or "critic"
+        if base not in (here := bases(self.settings, role)):
+            raise TrainingError(f"{base} cannot be trained here. Choose one of: {', '.join(here)}.")
         with _lock:
             self._refuse_second()
-            folder = self.home / new_id(after=self.folder.name if self.folder else "")
-            count = write_judged(log, folder / "judged.jsonl")
-            plan = Plan(base=base, minutes=minutes, attempts=count, created_at=now())
+            folder = self.home / new_id(after=max((run.name for run in self._folders()), default=""))
+            count = write_material(log, role, folder / MATERIAL[role])
+            plan = Plan(base=base, minutes=minutes, attempts=count, created_at=now(), role=role)
             write_whole(folder / "plan.json", plan.model_dump_json(indent=1))
             self._launch(folder, plan)
 
@@ -94,7 +102,7 @@ class Training:
         (self.folder / STOP_FILE).touch()
 
     def resume(self) -> None:
-        """Resume the newest run where it ended."""
+        """Resume the run where it ended."""
         with _lock:
             self._refuse_second()
             if not (self.folder and self.plan):
@@ -104,14 +112,16 @@ class Training:
 
     def command(self, folder: Path, plan: Plan) -> list[str]:
         """The trainer's command, which resumes where an earlier run in the folder ended."""
-        return [
-            sys.executable, "-m", "trainer", "retrain", "--base", plan.base, "--minutes", f"{plan.minutes:g}",
-            "--collected", str(folder / "judged.jsonl"), "--generated", str(_fresh(plan.attempts)), "--go-on",
-            "--no-use", "--progress", str(folder),
-        ]  # fmt: skip
+        material = str(folder / MATERIAL[plan.role])
+        if plan.role == "critic":
+            makes = ["retrain", "--collected", material, "--generated", str(_fresh(plan.attempts))]
+        else:
+            makes = ["retrain-actor", "--pairs", material]
+        shared = ["--base", plan.base, "--minutes", f"{plan.minutes:g}", "--go-on", "--no-use"]
+        return [sys.executable, "-m", "trainer", *makes, *shared, "--progress", str(folder)]
 
     def last_lines(self) -> str:
-        """The last lines of the newest run's output."""
+        """The last lines of the run's output."""
         try:
             text = (self.folder / "output.log").read_text("utf-8", errors="replace") if self.folder else ""
         except OSError:
@@ -138,6 +148,13 @@ class Training:
                 f"Training could not be started ({error}). Check the free space of {folder} and the rights to write"
                 " there."
             ) from error
+
+
+def _plan(folder: Path) -> Plan | None:
+    try:
+        return Plan.model_validate_json((folder / "plan.json").read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 def _fresh(attempts: int) -> int:
