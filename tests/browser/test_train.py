@@ -45,6 +45,16 @@ def rate_all(page: Served, count: int) -> None:
                 page.log.add_label(run.id, step, Feedback(rating=rating, consent=True))
 
 
+def correct_all(page: Served, count: int) -> None:
+    """Attempts whose first step a person wrote anew."""
+    imported(page, *({"problem": f"What is {n} + 2, exactly?", "steps": [f"{n} and 2 make 9"]} for n in range(count)))
+    for run in page.log.ended_runs():
+        number = int(run.transcript.talk.problem.text.split()[2])
+        [attempt] = attempts_of(run, {})
+        said = Feedback(rating=-1, consent=True, correction=f"{number} + 2 = {number + 2}")
+        page.log.add_label(run.id, attempt.step_ids[0], said)
+
+
 def open_train(tab: Any, page: Served) -> None:
     tab.goto(page.address)
     tab.get_by_role("tab", name="Train").click()
@@ -76,6 +86,33 @@ def test_a_run_continues_without_the_tab_and_can_be_stopped_and_resumed(tab, ser
     tab.get_by_role("button", name="Continue").click()
     tab.get_by_text(f"{PASSED} Version v1 is ready.").wait_for()
     expect(tab.get_by_role("button", name="Start training")).to_be_enabled()
+    expect(tab.get_by_role("button", name="Use the new version")).to_be_enabled()
+
+
+def test_a_solver_is_trained_on_corrections_chosen_by_keyboard_without_moving_the_page(tab, served, short_runs):
+    page = served(studio=True)
+    correct_all(page, 25)
+    open_train(tab, page)
+    tab.get_by_text("More ratings are needed.").wait_for()
+    chosen = tab.get_by_role("radio", name="Critic (from ratings)")
+    before = tab.get_by_role("button", name="Start training").bounding_box()
+    chosen.focus()
+    tab.keyboard.press("ArrowRight")
+    expect(tab.get_by_role("radio", name="Solver (from corrections)")).to_be_checked()
+    tab.get_by_text("25 corrections that may be exported; at least 13 are needed").wait_for()
+    assert tab.locator(":focus").get_attribute("value") == "actor"
+    tab.get_by_role("button", name="Show the training examples").click()
+    tab.locator(".sq-examples del", has_text="and 2 make 9").first.wait_for()
+    assert before["x"] == tab.get_by_role("button", name="Start training").bounding_box()["x"]
+    tab.get_by_role("button", name="Start training").click()
+    tab.get_by_text("Solver of smollm2-135m · 10 min · 25 corrections").wait_for()
+    tab.get_by_role("radio", name="Critic (from ratings)").check()
+    tab.get_by_text("Training: step").wait_for()  # a run in progress is shown whatever is chosen
+    tab.get_by_text("Nothing has been trained here yet.").wait_for(timeout=60_000)
+    tab.get_by_role("radio", name="Solver (from corrections)").check()
+    tab.get_by_text("The new solver passed").wait_for()
+    tab.get_by_text("How well it judges the new solver's steps was not measured.").wait_for()
+    tab.get_by_text("The solver of smollm2-135m is untrained.").wait_for()
     expect(tab.get_by_role("button", name="Use the new version")).to_be_enabled()
 
 

@@ -16,7 +16,7 @@ from runtime.models.adapter_cards import BASE_KEY, AdapterCard, AdapterError, Ch
 from runtime.models.adapters import Current
 from runtime.problems.json_rows import RowError
 from trainer.weights import gate, promote
-from trainer.weights.gate import Candidate, Outcome, f1, figures_of, judge
+from trainer.weights.gate import Candidate, Outcome, Preferences, f1, figures_of, judge
 from trainer.weights.promote import Options, PromoteError, read_outcomes
 
 BASE_SHA256 = hashlib.sha256(b"base").hexdigest()
@@ -123,6 +123,51 @@ def test_a_verifier_is_also_compared_with_the_one_in_use():
     measured = Candidate(card("verifier"), "held", plainly(140), plainly(120), plainly(150))
     assert judge(measured, "1").promoted is False
     assert judge(measured, None).promoted is True
+
+
+def preferring(adapter, base, current=None, each=1):
+    """Held-out corrections, of which these many are preferred; `each` of them are of one problem."""
+    n = 10
+    told = [None if one is None else tuple(place < one for place in range(n)) for one in (adapter, base, current)]
+    return Preferences(tuple(f"problem {place // each}" for place in range(n)), *told)
+
+
+@pytest.mark.parametrize(
+    ("preferences", "solved", "in_use", "promoted", "reason"),
+    [
+        (
+            preferring(7, 2),
+            (8, 8),
+            None,
+            True,
+            r"Prefers corrections .* 10 corrections at 10 problems .* 70%, before 20%",
+        ),
+        (
+            preferring(7, 3),
+            (8, 8),
+            None,
+            False,
+            r"not preferred clearly more: .* 4 won, 0 lost \(by problem\), p = 0.12",
+        ),
+        (preferring(9, 1, each=5), (8, 8), None, False, r"at 2 problems .* p = 0.50"),
+        (preferring(2, 7), (8, 8), None, False, "Corrections are not preferred clearly more"),
+        (preferring(7, 2), (5, 8), None, True, r"Not worse than the base at solving \(the interval may reach -5%\)"),
+        (preferring(7, 2), (0, 12), None, False, r"Perhaps worse than the base at solving .* 0.0%, the base 6.0%"),
+        (preferring(7, 2, 2), (8, 8, 8), "1", True, "Not worse than version 1 at solving"),
+        (preferring(7, 2, 7), (8, 8, 8), "1", False, "not learned from it prefers 70%, before 70%"),
+        (preferring(7, 2, 2), (0, 0, 12), "1", False, "Perhaps worse than version 1 at solving"),
+        (preferring(7, 2, 2), (0, 12, 0), "1", False, "Perhaps worse than the base at solving"),
+    ],
+)
+def test_an_actor_has_to_prefer_held_out_corrections_more_often_and_solve_about_as_much(
+    preferences, solved, in_use, promoted, reason
+):
+    verdict = judge(Candidate(card("actor"), "held", *map(plainly, solved), preferences=preferences), in_use)
+    assert verdict.promoted is promoted
+    assert re.search(reason, "\n".join(verdict.reasons)), verdict.reasons
+    adapter = verdict.figures["adapter"]
+    assert (adapter["preferred"]["n"], adapter["accuracy"]["n"]) == (10, 200)
+    assert adapter["preferred"]["value"] == sum(preferences.adapter) / 10
 
 
 def test_rows_of_the_training_data_are_refused():
