@@ -112,8 +112,8 @@ class ActorRetraining(Retraining[Plan, Measured]):
 
     def _measured(self, who: str, files: Mapping[str, Path], run: Run) -> Measured:
         """How often held-out corrections are preferred and fresh problems are solved."""
-        adapter = {ADAPTER: lambda: run.adapter, BASE: lambda: None, IN_USE: lambda: self.in_use_for_training[0]}[who]()
-        prefers = tuple(run.prefers(self._tested, adapter))
+        trained = run.adapter if who == ADAPTER else self.in_use_for_training if who == IN_USE else None
+        prefers = tuple(run.prefers(self._tested, trained))
         solved, outcomes = self._solved(files), run.folder / who / "outcomes.jsonl"
         write_whole(outcomes, (json.dumps({"key": key, "right": right}) + "\n" for key, right in solved.items()))
         shares = {

@@ -17,8 +17,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-from peft import LoraConfig
-
 from runtime.files import ROOT, sha256_of, write_whole
 from runtime.models import adapters, catalogue
 from runtime.models.adapter_cards import DataSource, Figure, Role, read_card
@@ -128,16 +126,8 @@ class Retraining(ABC, Generic[P, M]):
         recipe = self._recipe()
         if not self.plan.go_on or self.in_use is None:
             return recipe
-        start, config = self.in_use_for_training
-        changes = {
-            "init": start,
-            "rank": config.r,
-            "alpha": config.lora_alpha,
-            "targets": tuple(config.target_modules or ()),
-            "form": "activated" if config.alora_invocation_tokens else "plain",
-            "learning_rate": recipe.learning_rate * SHARE_OF_RATE,
-        }
-        return recipe.model_copy(update=changes)
+        started = recipe.starting_from(self.in_use_for_training)
+        return started.model_copy(update={"learning_rate": recipe.learning_rate * SHARE_OF_RATE})
 
     @cached_property
     def in_use(self) -> Path | None:
@@ -150,11 +140,12 @@ class Retraining(ABC, Generic[P, M]):
         return adapters.open_adapter(adapters.named_base(base, self.settings), self.role, now, self.settings).path
 
     @cached_property
-    def in_use_for_training(self) -> tuple[Path, LoraConfig]:
+    def in_use_for_training(self) -> Path:
         """The adapter in use as a peft folder."""
         assert self.in_use, "there is an adapter in use"
         start = self.examples / f"start-{self.in_use.stem}"
-        return start, to_peft(self.in_use, base_folder(self.plan.base, self.settings), start)
+        to_peft(self.in_use, base_folder(self.plan.base, self.settings), start)
+        return start
 
     def run(self, report: Report) -> Iterator[str]:
         """Yields a line after every stage; the last one is the gate's verdict."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -92,6 +93,19 @@ class Recipe(Value):
         if self.objective != "sft" and self.loop == "trl":
             raise ValueError(f"objective: {self.objective} needs loop: prefix")
         return self
+
+    def starting_from(self, adapter: Path) -> Recipe:
+        """The same with the form and size of an adapter in PEFT's format, whose folder is where it starts. Raises
+        OSError."""
+        config = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
+        changes = {
+            "init": adapter,
+            "rank": config["r"],
+            "alpha": config["lora_alpha"],
+            "targets": tuple(config["target_modules"] or ()),
+            "form": "activated" if config.get("alora_invocation_tokens") else "plain",
+        }
+        return self.model_copy(update=changes)
 
     def time_share(self, elapsed: float) -> float:
         """The share of `minutes` that these seconds are; 0 without a limit."""

@@ -135,11 +135,12 @@ class Run:
         return json.loads(path.read_text("utf-8")) if path.exists() else None
 
     def prefers(self, pairs: Sequence[PairRow], adapter: Path | None) -> list[bool]:
-        """Whether the base with an adapter (a peft folder of this recipe's form; None: the base alone) gives the chosen
-        one of each pair a higher probability than the rejected one."""
-        recipe = self.recipe.model_copy(update={"init": adapter})
+        """Whether the base with an adapter (a folder in PEFT's format; None: the base alone) gives the chosen one of
+        each pair a higher probability than the rejected one."""
+        alone = self.recipe.model_copy(update={"init": None})
+        recipe = alone.starting_from(adapter) if adapter else alone
         model, pad = open_for_tuning(self.base.as_posix(), recipe, self.device).eval(), pad_token(self.tokenizer)
-        examples = [self.encoder(pair) for pair in pairs]
+        examples = list(map(Encoder(self.encoder.chat, recipe.form), pairs))
         return [chosen > other for chosen, other in both_probabilities(model, examples, recipe.batch, pad)]
 
     # Both loops leave the adapter in its folder and return whether all rows were read.
