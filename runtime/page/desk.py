@@ -24,7 +24,7 @@ from runtime.session.loader import Loading
 from runtime.session.session import Progress, Session
 from runtime.settings import Settings
 from runtime.studio.reviewing import Reviewing
-from runtime.studio.training import Role
+from runtime.studio.training import Trainable
 from runtime.text import Language, UnreadableError
 from runtime.tutoring import disclosure
 from runtime.tutoring.disclosure import Wish
@@ -79,7 +79,7 @@ class Desk:
         """The search text of the list of earlier runs."""
         self.listed = LISTED
         """The number of entries in that list."""
-        self.trained: Role = "critic"
+        self.trained: Trainable = "critic"
         """What the Train tab is to train."""
         self._kept_item, self._kept_comparison = kept_item, kept_comparison
         self._followers: dict[str, Follower] = {}

@@ -13,7 +13,7 @@ from runtime.errors import SoliloquyError
 from runtime.page.desk import Desk
 from runtime.studio.exports import FORMATS
 from runtime.studio.reviewing import Shelf
-from runtime.studio.training import Role
+from runtime.studio.training import Trainable
 from runtime.text import Language
 from runtime.tutoring.practice import GROUPS
 from runtime.types import Depth, Help, Mode
@@ -28,7 +28,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "size": ("normal", "large"),
     "shelf": get_args(Shelf),
     "format": FORMATS,
-    "train.role": get_args(Role),
+    "train.role": get_args(Trainable),
 }
 """What a person may choose among; the words are those of `mode.direct` and so on."""
 

@@ -7,13 +7,13 @@ from html import escape
 from typing import Any
 
 from runtime.problems.division import LEARN, TEST
-from runtime.studio.training import NEEDED, Plan, Readiness, Role, Standing
+from runtime.studio.training import NEEDED, Plan, Readiness, Standing, Trainable
 from runtime.studio.training.progress import STAGES
 from runtime.text import Language
 from runtime.view.table import table
 from runtime.view.words import word
 
-_METRICS: dict[Role, dict[str, str]] = {
+_METRICS: dict[Trainable, dict[str, str]] = {
     "critic": {name: name for name in ("f1", "accuracy_error", "accuracy_correct", "accuracy")},
     "actor": {"preferred": "preferred", "accuracy": "solved"},
 }
@@ -89,7 +89,7 @@ def _stages(now: Standing, language: Language) -> str:
     return f'<ol class="sq-stages">{"".join(items)}</ol>'
 
 
-def verdict(now: Standing | None, role: Role, language: Language) -> str:
+def verdict(now: Standing | None, role: Trainable, language: Language) -> str:
     """The gate's decision, and the figures before and after on the same held-out rows."""
     if now is None or not now.verdict:
         return ""
@@ -106,7 +106,7 @@ def verdict(now: Standing | None, role: Role, language: Language) -> str:
     )
 
 
-def _figures(figures: Mapping[str, Any], role: Role, language: Language) -> str:
+def _figures(figures: Mapping[str, Any], role: Trainable, language: Language) -> str:
     speakers = [name for name in _SPEAKERS if isinstance(figures.get(name), dict)]
     if not speakers:
         return ""
@@ -135,7 +135,7 @@ def _share(figure: Mapping[str, Any] | None) -> str:
     return f"{figure['value']:.0%}" + (f" [{100 * span[0]:.0f}, {100 * span[1]:.0f}]" if span else "")
 
 
-def adapter(base: str | None, role: Role, version: str | None, language: Language) -> str:
+def adapter(base: str | None, role: Trainable, version: str | None, language: Language) -> str:
     """The version of the adapter that a base uses."""
     if base is None:
         return ""
@@ -143,7 +143,7 @@ def adapter(base: str | None, role: Role, version: str | None, language: Languag
     return f"<p>{escape(word(key, language, base=base, version=version or ''))}</p>"
 
 
-def examples(rows: Sequence[Mapping[str, Any]], role: Role, language: Language) -> str:
+def examples(rows: Sequence[Mapping[str, Any]], role: Trainable, language: Language) -> str:
     """Training examples: the context in grey; the text that is learned, or the step that is preferred, marked."""
     if not rows:
         return f"<p>{escape(word(f'train.preview.none.{role}', language))}</p>"

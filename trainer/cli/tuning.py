@@ -342,7 +342,7 @@ def retrain_actor(
         Path, typer.Option(help="Corrected steps, as pairs in any format: the app's, or those of `trainer pairs`.")
     ],
     minutes: RetrainMinutes = None,
-    test: Annotated[int, typer.Option(min=100, help="Generated held-out problems.")] = 160,
+    test: Annotated[int, typer.Option(min=100, help="Generated held-out problems.")] = 100,
     limit: Limit = None,
     go_on: GoOn = False,
     ship: Ship = False,

@@ -39,6 +39,8 @@ from trainer.weights.gate import Outcome, Preferences, figures_of, preferred
 MODE = "direct"
 STEPS = 60
 """Fewest steps of training: a dozen pairs are read many times."""
+LONGEST = 256
+"""Most tokens of an attempt at a held-out problem; the longest worked solutions take two thirds of them."""
 CORRECTIONS = "held-out corrections"
 CANNOT = (
     "It learned from one person's corrections; how it solves problems of another kind was not measured.",
@@ -56,6 +58,7 @@ class TooFewError(SoliloquyError):
 class Plan(retrain.Plan):
     """What to make, and from which pairs."""
 
+    test: int = 100
     pairs: Path
     """In any format with a chosen and a rejected attempt."""
 
@@ -131,7 +134,7 @@ class ActorRetraining(Retraining[Plan, Measured]):
         stream = wordproblems.stream(TEST_SEED, "test")
         problems = [worked.problem for worked in islice(stream, self.plan.test)]
         names = {role: sha256_of(file) for role, file in files.items()}
-        settings = self.settings.with_(temperature=0.0)
+        settings = self.settings.with_(temperature=0.0, max_tokens=min(LONGEST, self.settings.max_tokens))
         with closing(engines.open_engine(settings, PARALLEL, batches=True, files=files)) as engine:
             evaluation = Evaluation(problems, [MODE], engine, settings, names)
             for _ in evaluation.run():

@@ -148,10 +148,12 @@ class Run:
     def _with_prefixes(self, examples: list, dev: list, report: Report) -> bool:
         model, pad = open_for_tuning(self.base.as_posix(), self.recipe, self.device), pad_token(self.tokenizer)
         if self.recipe.objective == "preference":  # before a checkpoint changes the adapter
-            parts = ((examples, "reference"), (dev, "validation"))
+            # Validation rows do not determine the adapter: a run may resume with others.
+            of = {"file": sha256_of(self.recipe.dev)} if self.recipe.dev else {}
+            parts = ((examples, "reference", {}), (dev, "validation", of))
             examples, dev = (
-                with_references(model, part, self.recipe, ResultFile(self.folder, name, {}), pad)
-                for part, name in parts
+                with_references(model, part, self.recipe, ResultFile(self.folder, name, config), pad)
+                for part, name, config in parts
             )
         loss = self._loss(examples)
         tuning = Tuning(model, examples, loss, self.recipe, self.folder, pad, dev, self._prediction(loss, dev, pad))

@@ -169,14 +169,12 @@ def _after_corrections(candidate: Candidate, preferences: Preferences, in_use: s
 def _prefers(preferences: Preferences, in_use: str | None) -> tuple[bool, str]:
     before = (preferences.current if in_use else None) or preferences.base
     found = paired(preferences.adapter, before, preferences.problems)
-    shares = (sum(preferred) / len(before) for preferred in (preferences.adapter, before))
-    text = "of {} corrections at {} problems not learned from it prefers {:.0%}, before {:.0%}".format(
-        len(before), len(set(preferences.problems)), *shares
+    after, earlier = (sum(prefers) / len(before) for prefers in (preferences.adapter, before))
+    head = "Prefers" if found.is_gain else "Does not clearly prefer"
+    return found.is_gain, (
+        f"{head} corrections more often than before: of {len(before)} at {len(set(preferences.problems))} problems "
+        f"that it did not learn from {after:.0%}, before {earlier:.0%}: {found} (by problem), p = {found.p:.2f}."
     )
-    head = (
-        "Prefers corrections more often than before" if found.is_gain else "Corrections are not preferred clearly more"
-    )
-    return found.is_gain, f"{head}: {text}: {found} (by problem), p = {found.p:.2f}."
 
 
 def _solves(candidate: Candidate, name: str, others: Outcomes) -> tuple[bool, str]:

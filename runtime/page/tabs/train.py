@@ -124,11 +124,13 @@ class TrainTab:
         with self.page.in_studio(request) as desk:
             return updates(self.state(desk))
 
-    def change(self, role: training.Role, request: gr.Request) -> dict[Any, Any]:
+    def change(self, role: training.Trainable, request: gr.Request) -> dict[Any, Any]:
         """Show another role, with the models that can be trained in it."""
         with self.page.in_studio(request) as desk:
-            if role not in get_args(training.Role):
-                raise StudioError(f"There is no role {role!r}. Choose one of {', '.join(get_args(training.Role))}.")
+            if role not in get_args(training.Trainable):
+                raise StudioError(
+                    f"There is no role {role!r}. Choose one of {', '.join(get_args(training.Trainable))}."
+                )
             desk.trained, here = role, bases(self.page.settings, role)
             others = {self.base: {"choices": list(here)}, self.examples: {"value": ""}}
             return updates({**self.state(desk), **others})

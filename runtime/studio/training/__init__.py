@@ -5,7 +5,7 @@ The trainer is not imported but started as a command. It writes its progress int
 stop file there, so a run continues when the page and its server have ended.
 """
 
-from runtime.studio.training.material import NEEDED, Readiness, Role, preview, readiness
+from runtime.studio.training.material import NEEDED, Readiness, Trainable, preview, readiness
 from runtime.studio.training.progress import Standing, read_standing
 from runtime.studio.training.runs import Plan, Training, TrainingError
 
@@ -13,8 +13,8 @@ __all__ = [
     "NEEDED",
     "Plan",
     "Readiness",
-    "Role",
     "Standing",
+    "Trainable",
     "Training",
     "TrainingError",
     "preview",

@@ -32,9 +32,9 @@ PACKAGES = ("torch", "peft", "transformers")
 PATIENCE = 120
 """Longest time to make the preview, in seconds."""
 
-Role = Literal["critic", "actor"]
+Trainable = Literal["critic", "actor"]
 """What can be trained: a critic on ratings, or an actor on corrections."""
-RECIPES: dict[Role, str] = {"critic": "sft/critic-{}.yaml", "actor": "preference/{}.yaml"}
+RECIPES: dict[Trainable, str] = {"critic": "sft/critic-{}.yaml", "actor": "preference/{}.yaml"}
 """The trainer's recipe for a base."""
 Missing = Literal["packages", "base", "ratings", "errors", "corrections"]
 
@@ -45,7 +45,7 @@ class PreviewError(SoliloquyError):
 
 @dataclass(frozen=True)
 class Readiness:
-    role: Role
+    role: Trainable
     ratings: int
     """Rated steps with consent."""
     corrections: int
@@ -64,7 +64,7 @@ class Readiness:
     """What is missing before training can start."""
 
 
-def readiness(log: SessionLog, settings: Settings, role: Role = "critic") -> Readiness:
+def readiness(log: SessionLog, settings: Settings, role: Trainable = "critic") -> Readiness:
     """What is there for training, and what is missing."""
     attempts = list(labelled_attempts(log))
     labels = {key: label for one in attempts for key, label in zip(one.step_ids, one.labels, strict=True) if label}
@@ -94,7 +94,7 @@ def readiness(log: SessionLog, settings: Settings, role: Role = "critic") -> Rea
     )
 
 
-def bases(settings: Settings, role: Role = "critic") -> tuple[str, ...]:
+def bases(settings: Settings, role: Trainable = "critic") -> tuple[str, ...]:
     """Installed models with a recipe for this role, smallest first."""
     recipes = ROOT / "trainer" / "recipes"
     here = sorted(catalogue.installed(settings), key=lambda entry: entry.bytes)
@@ -112,7 +112,7 @@ def corrections(attempts: Sequence[LabelledAttempt]) -> list[tuple[Problem, Row]
     return list(found.values())
 
 
-def write_material(log: SessionLog, role: Role, file: Path) -> int:
+def write_material(log: SessionLog, role: Trainable, file: Path) -> int:
     """Write the judged attempts, or the corrections, for the trainer; returns their number. Raises ExportError."""
     attempts = list(labelled_attempts(log))
     rows = rows_of("judged", attempts) if role == "critic" else [row for _, row in corrections(attempts)]
@@ -120,7 +120,7 @@ def write_material(log: SessionLog, role: Role, file: Path) -> int:
     return len(rows)
 
 
-def preview(log: SessionLog, role: Role = "critic", limit: int = 5) -> list[dict[str, Any]]:
+def preview(log: SessionLog, role: Trainable = "critic", limit: int = 5) -> list[dict[str, Any]]:
     """The first training examples: rows that the trainer would make from the judged attempts, or pairs of corrections.
     Raises PreviewError."""
     if role == "actor":

@@ -23,7 +23,7 @@ from runtime.files import write_whole
 from runtime.log.store import SessionLog, new_id, now
 from runtime.private_files import open_private
 from runtime.settings import Settings
-from runtime.studio.training.material import ROOT, Role, bases, write_material
+from runtime.studio.training.material import ROOT, Trainable, bases, write_material
 from runtime.studio.training.progress import STOP_FILE, Standing, read_standing
 from runtime.types import Value
 
@@ -31,7 +31,7 @@ LAST_LINES = 20
 FRESH_LEAST, FRESH_TIMES = 200, 4
 """Generated training examples added to the judged attempts, so that the adapter keeps what it learned before: at least
 the first number, else the second times the number of attempts."""
-MATERIAL: dict[Role, str] = {"critic": "judged.jsonl", "actor": "corrections.jsonl"}
+MATERIAL: dict[Trainable, str] = {"critic": "judged.jsonl", "actor": "corrections.jsonl"}
 _lock = Lock()
 
 
@@ -47,14 +47,14 @@ class Plan(Value):
     attempts: int
     """Number of judged attempts, or of corrections."""
     created_at: str
-    role: Role = "critic"
+    role: Trainable = "critic"
 
 
 class Training:
     """The runs of this machine. Used is the one in progress, else the newest of a role (None: of any). Raises
     TrainingError."""
 
-    def __init__(self, settings: Settings, role: Role | None = None) -> None:
+    def __init__(self, settings: Settings, role: Trainable | None = None) -> None:
         self.settings, self.role = settings, role
         self.home = settings.home / "training"
 

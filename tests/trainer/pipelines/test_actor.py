@@ -29,11 +29,11 @@ role: actor
 objective: preference
 data: [pairs.jsonl]
 dev: pairs-dev.jsonl
-rank: 2
-learning_rate: 2e-3
+rank: 4
+learning_rate: 3e-3
 """
-OWN = "Let me see."
-"""What the person writes instead of every first step; the base would never write it."""
+OWN = "Well, "
+"""How the person begins every first step; the base never does."""
 
 
 def problem(number):
@@ -41,7 +41,10 @@ def problem(number):
 
 
 def corrections(folder, count):
-    rows = ({"prompt": f"{problem(n)}\n\n", "chosen": OWN, "rejected": f"{n} + 2 = {n + 2}"} for n in range(count))
+    rows = (
+        {"prompt": f"{problem(n)}\n\n", "chosen": f"{OWN}{n} + 2 = {n + 2}.", "rejected": f"{n} + 2 = {n + 2}."}
+        for n in range(count)
+    )
     write_whole(folder / "corrections.jsonl", (json.dumps(row) + "\n" for row in rows))
     return folder / "corrections.jsonl"
 
@@ -102,7 +105,7 @@ def test_an_actor_that_prefers_corrections_it_did_not_learn_is_promoted_with_its
     printed = promoted[1]
     assert "base on held-out corrections: 0 of 9 preferred" in printed
     assert "adapter on held-out corrections: 9 of 9 preferred" in printed
-    assert "Prefers corrections more often than before: of 9 corrections at 9 problems" in printed
+    assert "Prefers corrections more often than before: of 9 at 9 problems" in printed
     assert "Not worse than the base at solving (the interval may reach -100%)" in printed
     path = chosen.models_dir / "adapters" / "bench" / "actor" / f"{version(chosen)}.json"
     card = read_card(path)
@@ -122,10 +125,11 @@ def test_the_runtime_writes_with_the_promoted_actor_and_without_it_after_going_b
         return attempt.steps[0].text, attempt.made_by.adapter
 
     now = version(chosen)
-    assert written() == (OWN, "actor")
-    adapters.back("bench", "actor", chosen)
     line, adapter = written()
-    assert line != OWN and adapter is None
+    assert adapter == "actor"
+    adapters.back("bench", "actor", chosen)
+    other_line, adapter = written()
+    assert other_line != line and adapter is None
     adapters.use("bench", "actor", now, chosen)
 
 
@@ -138,8 +142,8 @@ def test_an_actor_that_solves_worse_is_refused_and_the_one_in_use_stays(promoted
     for name in ("the base", f"version {now}"):
         assert f"Perhaps worse than {name} at solving" in printed
     assert version(chosen) == now
-    assert (made.recipe.init.name, made.recipe.rank) == (f"start-{now}", 2)
-    assert made.recipe.learning_rate == pytest.approx(2e-3 * SHARE_OF_RATE)
+    assert (made.recipe.init.name, made.recipe.rank) == (f"start-{now}", 4)
+    assert made.recipe.learning_rate == pytest.approx(3e-3 * SHARE_OF_RATE)
 
 
 @pytest.mark.rest
@@ -152,7 +156,7 @@ def test_a_stopped_run_continues_where_it_ended(chosen, tmp_path):
         (stages.folder / "stop").touch()
 
     with pytest.raises(Stopped):
-        list(making(chosen, tmp_path, count=25, stages=stages).run(stop))
+        list(making(chosen, tmp_path, count=29, stages=stages).run(stop))
     (stages.folder / "stop").unlink()
-    list(making(chosen, tmp_path, count=25, stages=stages, use=False).run(lambda one: seen.append(one.step)))
+    list(making(chosen, tmp_path, count=29, stages=stages, use=False).run(lambda one: seen.append(one.step)))
     assert seen == list(range(1, len(seen) + 1)) and len(seen) >= 12
