@@ -40,7 +40,7 @@ MODE = "direct"
 STEPS = 60
 """Fewest steps of training: a dozen pairs are read many times."""
 LONGEST = 256
-"""Most tokens of an attempt at a held-out problem; the longest worked solutions take two thirds of them."""
+"""Most tokens of an attempt at a held-out problem; their worked solutions take 71 in the median and at most 223."""
 CORRECTIONS = "held-out corrections"
 CANNOT = (
     "It learned from one person's corrections; how it solves problems of another kind was not measured.",

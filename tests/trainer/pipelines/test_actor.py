@@ -35,6 +35,8 @@ learning_rate: 3e-3
 OWN = "Well, "
 """How the person begins every first step; the base never does."""
 
+pytestmark = pytest.mark.rest  # a minute of training; its parts have tests of their own
+
 
 def problem(number):
     return f"Ann has {number} pens and buys 2 more. How many pens has she?"
@@ -90,7 +92,6 @@ def test_too_few_corrections_are_counted_before_anything_is_trained(chosen, tmp_
     assert learn > 0 and test > 0
 
 
-@pytest.mark.rest
 def test_what_is_learned_and_what_is_tested_are_other_problems(promoted):
     made, printed = promoted
     learned, tested = ((made.examples / f"{name}.jsonl").read_text() for name in ("pairs", "pairs-dev"))
@@ -100,7 +101,6 @@ def test_what_is_learned_and_what_is_tested_are_other_problems(promoted):
     assert f"{learned.count(OWN)} examples in" in printed
 
 
-@pytest.mark.rest
 def test_an_actor_that_prefers_corrections_it_did_not_learn_is_promoted_with_its_figures(promoted, chosen):
     printed = promoted[1]
     assert "base on held-out corrections: 0 of 9 preferred" in printed
@@ -116,7 +116,6 @@ def test_an_actor_that_prefers_corrections_it_did_not_learn_is_promoted_with_its
     assert [(one.name, one.count) for one in card.data] == [("corrections", 15)]
 
 
-@pytest.mark.rest
 def test_the_runtime_writes_with_the_promoted_actor_and_without_it_after_going_back(promoted, chosen):
     def written():
         asked = Problem(text=problem(40))
@@ -133,7 +132,6 @@ def test_the_runtime_writes_with_the_promoted_actor_and_without_it_after_going_b
     adapters.use("bench", "actor", now, chosen)
 
 
-@pytest.mark.rest
 def test_an_actor_that_solves_worse_is_refused_and_the_one_in_use_stays(promoted, chosen, tmp_path, monkeypatch):
     monkeypatch.setattr(gate, "MARGIN", -2.0)  # no actor can be that much better
     now, made = version(chosen), making(chosen, tmp_path, count=26, go_on=True)
@@ -146,7 +144,6 @@ def test_an_actor_that_solves_worse_is_refused_and_the_one_in_use_stays(promoted
     assert made.recipe.learning_rate == pytest.approx(3e-3 * SHARE_OF_RATE)
 
 
-@pytest.mark.rest
 def test_a_stopped_run_continues_where_it_ended(chosen, tmp_path):
     stages = Stages(tmp_path / "progress")
     seen = []
