@@ -97,7 +97,8 @@ def test_a_solver_is_trained_on_corrections_chosen_by_keyboard_without_moving_th
     chosen = tab.get_by_role("radio", name="Critic (from ratings)")
     before = tab.get_by_role("button", name="Start training").bounding_box()
     chosen.focus()
-    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Space")
     expect(tab.get_by_role("radio", name="Solver (from corrections)")).to_be_checked()
     tab.get_by_text("25 corrections that may be exported; at least 13 are needed").wait_for()
     assert tab.locator(":focus").get_attribute("value") == "actor"
