@@ -171,6 +171,7 @@ def test_tokens_are_drawn_in_proportion_to_their_probability():
 # loading and closing
 
 
+@pytest.mark.rest
 def test_another_number_type_gives_nearly_the_same_scores(engine, tiny):
     low = made(tiny, dtype="bfloat16")
     found, expected = (torch.tensor(each.choice_logprobs(PROMPTS[0], PARTS, CHOICES)) for each in (low, engine))
@@ -178,6 +179,7 @@ def test_another_number_type_gives_nearly_the_same_scores(engine, tiny):
     assert fastest_dtype("cpu") in (torch.float32, torch.bfloat16)
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize(
     "device",
     ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif("not torch.cuda.is_available()")])],

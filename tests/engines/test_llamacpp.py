@@ -89,6 +89,7 @@ def test_control_tokens_in_a_persons_text_are_read_as_plain_text(small_engine, s
 # files
 
 
+@pytest.mark.rest
 def test_a_truncated_file_is_refused_with_a_message(small_model, tmp_path):
     path = tmp_path / "half.gguf"
     with small_model.open("rb") as source, path.open("wb") as half:

@@ -285,6 +285,7 @@ def test_measuring_threads_on_a_real_model_is_quick(loaded):
     assert time.perf_counter() - started < 60  # half a second on an idle machine
 
 
+@pytest.mark.rest
 def test_a_batch_writes_faster_than_one_reply(loaded):
     def faster():
         return measure.decode_speed(loaded, 16, threads=1, steps=4) > measure.decode_speed(
@@ -299,6 +300,7 @@ def test_a_long_context_leaves_room_for_fewer_replies(loaded):
     assert measure.widths_that_fit(loaded, 1 << 40) == [1]
 
 
+@pytest.mark.rest
 def test_chosen_tokens_equal_the_references(loaded):
     from trainer.benchmarks.peers import plain_llama
 
@@ -326,6 +328,7 @@ def hasty(monkeypatch):
     monkeypatch.setattr(measure, "WIDTHS", (4,))
 
 
+@pytest.mark.rest
 def test_a_copy_is_used_until_a_later_measurement_rejects_it(tmp_path, hasty, monkeypatch):
     folder = tmp_path / "models"
     folder.mkdir()

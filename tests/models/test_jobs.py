@@ -79,6 +79,7 @@ def test_an_empty_name_or_an_option_is_refused_as_a_model(chosen):
             ModelJobs(chosen, os.environ).start("add", text)
 
 
+@pytest.mark.rest
 def test_jobs_run_one_at_a_time_and_can_be_stopped(chosen, tmp_path):
     pipe = tmp_path / "pipe.gguf"
     os.mkfifo(pipe)  # opening it waits for a writer
@@ -182,6 +183,7 @@ def test_an_adapter_is_shown_with_its_solving_rate(chosen):
     assert "problems solved" in shown and f"{adapter_s:.0%}" in shown and f"{base_s:.0%}" in shown
 
 
+@pytest.mark.rest
 def test_another_model_replaces_the_loaded_one():
     closed = []
 

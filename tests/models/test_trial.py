@@ -101,6 +101,7 @@ def test_a_broken_library_is_distinguished_from_a_broken_file(deadly, library, c
     assert "NATIVE=1 make app" in message and "SOLILOQUY_SERVER" in message
 
 
+@pytest.mark.rest
 def test_a_file_that_crashes_a_working_library_is_named(library, chosen, own):
     library("file", SIGABRT)
     with pytest.raises(ModelError, match=r"own\.gguf cannot be used: llama\.cpp died with SIGABRT while loading") as e:
@@ -169,6 +170,7 @@ def test_a_damaged_cache_is_ignored(content, chosen, own):
     assert trial.is_known(own, chosen)
 
 
+@pytest.mark.rest
 def test_the_page_waits_for_a_model_without_dying(library, chosen, own):
     library("llama_decode", SIGILL)
     reported = []
@@ -313,6 +315,7 @@ def test_damaged_files_are_refused_or_work_without_a_crash(every, tmp_path, chos
     assert served.returncode == 0
 
 
+@pytest.mark.rest
 @EVERY
 def test_hostile_templates_are_refused_with_a_message(every, tmp_path, chosen):
     paths = {
@@ -347,6 +350,7 @@ def test_ordinary_templates_work(tmp_path, chosen):
         assert finding(path, chosen) == "works", name
 
 
+@pytest.mark.rest
 def test_a_refused_file_is_not_added_and_its_download_is_deleted(tmp_path, chosen, monkeypatch):
     path = hostile.with_template(tmp_path / "endless.gguf", "chatml")
     with pytest.raises(ModelError, match="drops the problem"):

@@ -101,6 +101,7 @@ def test_a_file_is_unpacked_again_only_when_it_changes(quantized, folders, tmp_p
     assert [entry.name for entry in folder.parent.iterdir()] == ["llama"]
 
 
+@pytest.mark.rest
 def test_an_unfinished_conversion_leaves_nothing(quantized, home, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")

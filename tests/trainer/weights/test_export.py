@@ -88,6 +88,7 @@ def test_llama_cpp_reads_the_activation_tokens_of_an_adapter(tiny_bases, adapter
     engine.close()
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize(
     ("type", "kinds", "agreement"),
     # The random adapter is far stronger than a trained one.
@@ -249,6 +250,7 @@ def test_a_merged_file_has_the_weights_of_pefts_merge(
         assert torch.allclose(found[name], weight, atol=limit, rtol=limit), name
 
 
+@pytest.mark.rest
 def test_a_merged_file_agrees_with_peft(tiny_bases, adapters, gguf_adapters, tmp_path):
     base, out = tiny_bases["llama"], tmp_path / "merged.gguf"
     merge.merge(base.gguf, gguf_adapters["llama"], out, "F16")
@@ -263,6 +265,7 @@ def test_a_merged_file_agrees_with_peft(tiny_bases, adapters, gguf_adapters, tmp
     trained.close()
 
 
+@pytest.mark.rest
 def test_stock_llama_cpp_opens_a_merged_file_with_the_metadata_of_the_base(tiny_bases, gguf_adapters, tmp_path):
     out = tmp_path / "merged.gguf"
     merge.merge(tiny_bases["qwen2"].gguf, gguf_adapters["qwen2"], out, "Q4_K_M")
@@ -280,6 +283,7 @@ def test_stock_llama_cpp_opens_a_merged_file_with_the_metadata_of_the_base(tiny_
     model.close()
 
 
+@pytest.mark.rest
 def test_untouched_weights_keep_their_bytes(tiny_bases, gguf_adapters, tmp_path):
     small, out = tmp_path / "small.gguf", tmp_path / "merged.gguf"
     merge._quantize(tiny_bases["llama"].gguf, small, merge.QUANTIZED["Q8_0"])
@@ -292,6 +296,7 @@ def test_untouched_weights_keep_their_bytes(tiny_bases, gguf_adapters, tmp_path)
     assert np.abs(rows[0] - rows[1]).max() > 0.1
 
 
+@pytest.mark.rest
 def test_adapters_that_cannot_be_merged_are_refused(tiny_bases, gguf_adapters, small_model, tmp_path):
     silent = tmp_path / "silent.gguf"
     data = tiny_bases["llama"].gguf.read_bytes()
