@@ -53,12 +53,15 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Completion:
-    """A finished reply: its text without the stop string, why it ended, and the numbers of tokens."""
+    """A finished reply: its text without the stop string, why it ended, the numbers of tokens, and the tokens."""
 
     text: str
     finish: Finish
     prompt_tokens: int
     completion_tokens: int
+    token_ids: tuple[int, ...] = ()
+    """The tokens as they were sampled, with the one that ended the turn if there is one; tokenising the text can give
+    others. Empty where the engine does not know them, as with a server."""
 
 
 Enough = Callable[[Sequence[Completion]], bool]

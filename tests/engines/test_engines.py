@@ -16,6 +16,7 @@ import servers
 from asking import ask, drained
 
 from runtime.engines.base import Cancelled, ContextOverflow, EngineError, Sampling
+from runtime.engines.hf.loading import load_tokenizer
 from runtime.engines.openai import OpenAIEngine
 from runtime.engines.scripted import ScriptedEngine
 from runtime.types import Message
@@ -152,6 +153,20 @@ def test_full_sampling_turns_every_filter_off(any_engine):
     everything = first_tokens(HOT.full())
     for one_filter in ({"top_k": 8}, {"top_p": 0.2}, {"min_p": 0.6}):
         assert first_tokens(replace(HOT.full(), **one_filter)) <= everything / 2
+
+
+def test_the_tokens_of_a_reply_are_those_that_were_sampled_with_its_end(engine, tiny):
+    tokenizer = load_tokenizer(tiny.hf)
+    wild = Sampling(temperature=1.5, max_tokens=60, seed=1).unfiltered()
+    found = [*sampled(engine, SUM, wild, n=12), reply(engine, SUM)]
+    for one in found:
+        ended = one.finish == "stop"
+        assert len(one.token_ids) == one.completion_tokens + ended
+        assert (one.token_ids[-1] == tokenizer.eos_token_id) is ended
+        assert tokenizer.decode(one.token_ids, skip_special_tokens=True) == one.text
+    assert {one.finish for one in found} == {"stop", "length"}
+    # Tokenising the texts would give other tokens.
+    assert any(tokenizer.encode(one.text) != list(one.token_ids[: one.completion_tokens]) for one in found)
 
 
 def test_a_character_of_several_tokens_is_shown_whole(engine):

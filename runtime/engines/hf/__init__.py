@@ -165,7 +165,10 @@ class HfEngine:
     def _take(self, row: Row, token: int) -> str:
         if row.cancelled:
             return row.end("cancelled")
-        return row.end("stop") if token in self._model.ends else row.write(token, self._chat.tokenizer)
+        if token in self._model.ends:
+            row.ended_by = (token,)
+            return row.end("stop")
+        return row.write(token, self._chat.tokenizer)
 
     # Limits
 

@@ -29,6 +29,8 @@ class Row:
     cancel: Event | None = None
     written: list[int] = field(default_factory=list)
     finish: Finish | None = None
+    ended_by: tuple[int, ...] = ()
+    """The token that ended the turn, if there was one."""
 
     def __post_init__(self) -> None:
         self._text = DecodeStream(ids=self.tokens, skip_special_tokens=True)
@@ -52,7 +54,8 @@ class Row:
 
     @property
     def completion(self) -> Completion:
-        return Completion(self.reply.text, self.finish or "cancelled", len(self.tokens), len(self.written))
+        token_ids = (*self.written, *self.ended_by)
+        return Completion(self.reply.text, self.finish or "cancelled", len(self.tokens), len(self.written), token_ids)
 
 
 def choose(logits: torch.Tensor, sampling: Sampling, draws: Sequence[float]) -> list[int]:

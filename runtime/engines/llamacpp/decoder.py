@@ -235,6 +235,7 @@ class Decoder:
 
     def _add(self, job: WriteJob, token: int) -> Finish | None:
         """Add a sampled token to the reply; returns why it ends, None if it goes on."""
+        job.token_ids.append(token)
         if llama.llama_vocab_is_eog(self._vocab, token):
             return "stop"
         job.written += 1
@@ -260,7 +261,7 @@ class Decoder:
                 job.sampler.free()
             if (rest := job.reply.finish()) and job.live:
                 job.send(rest)
-            job.send(Completion(job.reply.text, finish, len(job.keys), job.written))
+            job.send(Completion(job.reply.text, finish, len(job.keys), job.written, tuple(job.token_ids)))
 
     def _fail(self, error: EngineError) -> None:
         """Send the error to all jobs, and forget the content of the context, which is unknown after an error."""

@@ -67,6 +67,7 @@ class WriteJob(Job):
     reply: Reply = field(default_factory=Reply)
     live: bool = True
     written: int = 0
+    token_ids: list[int] = field(default_factory=list)
     sampler: Sampler | None = None
     drafts: PromptLookup | None = None
 
