@@ -18,14 +18,14 @@ from runtime.engines.base import EngineError
 from runtime.engines.hf.loading import fastest_dtype, first_line, nf4
 from runtime.files import saved_by_library
 from trainer.data.rows import PairExample, Tokens
-from trainer.training.recipe import Recipe, RecipeError
+from trainer.training.recipe import AdapterRecipe, RecipeError
 
 E = TypeVar("E", bound=Tokens)
 Kept = tuple[tuple[torch.Tensor, torch.Tensor], ...]
 """Keys and values of a prefix per layer, each of shape (B, heads, T, width)."""
 
 
-def open_for_tuning(folder: str, recipe: Recipe, device: str, invocation: Sequence[int] = ()) -> PeftModel:
+def open_for_tuning(folder: str, recipe: AdapterRecipe, device: str, invocation: Sequence[int] = ()) -> PeftModel:
     """The frozen base with a trainable adapter: a new one, or that of `recipe.init`. With `invocation` PEFT activates
     it from those tokens on; otherwise it acts on all tokens. Raises EngineError, RecipeError."""
     dtype = getattr(torch, recipe.dtype) if recipe.dtype else fastest_dtype(device)

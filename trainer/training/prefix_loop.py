@@ -17,9 +17,10 @@ import psutil
 import torch
 from peft import PeftModel
 
-from runtime.files import saved_by_library
 from trainer.data.rows import Tokens
+from trainer.training.checkpoints import load_state, save_state
 from trainer.training.modelling import Batch, Kept, Loss, collate, learned_parameters, read_prefix
+from trainer.training.optimizer import Optimizer
 from trainer.training.recipe import Recipe
 from trainer.training.schedule import Progress, Record, batches, share_of_rate
 
@@ -48,10 +49,7 @@ class Tuning:
         self.model, self.examples, self.loss, self.recipe = model, examples, loss, recipe
         self.folder, self.pad, self.dev, self.device = folder, pad, dev, str(model.device)
         self.predict = predict
-        self.parameters = learned_parameters(model)
-        # Half precision suffices for the forward pass but is too coarse to accumulate small updates.
-        self.masters = [p.detach().float().clone().requires_grad_() for p in self.parameters]
-        self.optimizer = torch.optim.AdamW(self.masters, lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
+        self.optimizer = Optimizer(learned_parameters(model), recipe.learning_rate)
         self.schedule = batches(examples, recipe.batch, recipe.epochs, recipe.seed)
         self.kept: dict[tuple[int, ...], Kept] = {}
         self.done, self.record = 0, Record(folder)
@@ -111,16 +109,7 @@ class Tuning:
         batch = collate([self.examples[i] for i in chosen], self.pad, self.device)
         value = self.loss(self.model, batch, self._prefix(chosen, batch))
         value.backward()
-        for master, parameter in zip(self.masters, self.parameters, strict=True):
-            if parameter.grad is not None:
-                master.grad = parameter.grad.float()
-            parameter.grad = None
-        torch.nn.utils.clip_grad_norm_(self.masters, 1.0)
-        share = share_of_rate(self.done, len(self.schedule), self.recipe.warm_up, self.time_share)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate * share
-        self.optimizer.step()
-        self._copy_masters()
+        self.optimizer.step(share_of_rate(self.done, len(self.schedule), self.recipe.warm_up, self.time_share))
         return value.item(), batch.tokens
 
     def _prefix(self, chosen: list[int], batch: Batch) -> Kept:
@@ -134,11 +123,6 @@ class Tuning:
             if spare > SPARE_MEMORY:
                 self.kept[key] = kept
         return kept
-
-    @torch.no_grad()
-    def _copy_masters(self) -> None:
-        for master, parameter in zip(self.masters, self.parameters, strict=True):
-            parameter.copy_(master)
 
     @torch.no_grad()
     def held_out(self, examples: Sequence[Tokens]) -> float:
@@ -160,20 +144,10 @@ class Tuning:
         return self.folder / "checkpoint.pt"
 
     def _save(self) -> None:
-        unfinished = self._checkpoint.with_suffix(".part")
-        state = {"done": self.done, "masters": self.masters, "optimizer": self.optimizer.state_dict()}
-        with saved_by_library(unfinished):
-            torch.save(state, unfinished)
-        unfinished.replace(self._checkpoint)
+        save_state(self._checkpoint, {"done": self.done, **self.optimizer.state})
         self.saved = self.elapsed
 
     def _resume(self) -> None:
-        if not self._checkpoint.exists():
-            return
-        state = torch.load(self._checkpoint, map_location=self.device, weights_only=True)
-        self.done = state["done"]
-        with torch.no_grad():
-            for master, saved in zip(self.masters, state["masters"], strict=True):
-                master.copy_(saved)
-        self.optimizer.load_state_dict(state["optimizer"])
-        self._copy_masters()
+        if state := load_state(self._checkpoint, self.device):
+            self.done = state["done"]
+            self.optimizer.load(state)

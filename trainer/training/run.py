@@ -1,38 +1,26 @@
-"""One run of a recipe: from base and rows to an adapter in its own folder, in which a killed run resumes.
-
-The folder, `adapters/<hash>` in the settings' home, is named by a hash of everything that determines the adapter: the
-recipe, the contents of its files, the base. It holds `config.json`, `progress.jsonl` (one line per step), the
-checkpoint, and at the end `adapter/` in PEFT's format and `run.json`.
-"""
+"""One run of a recipe on rows: from base and rows to an adapter in its own folder, in which a killed run resumes
+(`trainer.training.adapter_run`)."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-import torch
 from peft import PeftModel
-from transformers import PreTrainedTokenizerBase
 
-from runtime.engines.hf.chat import Chat
-from runtime.engines.hf.loading import fastest_dtype, first_line, load_tokenizer
-from runtime.files import folder_of, sha256_of, write_whole
+from runtime.files import sha256_of
 from runtime.problems.json_rows import RowError
-from runtime.settings import Settings
-from runtime.types import content_hash
 from trainer.data.examples.preference import read_pairs
 from trainer.data.rows import Encoder, Example, PairExample, PairRow, Row, ScoredExample, ScoredRow, read_rows
 from trainer.evaluation.meta import meta_evaluation
 from trainer.runs import ResultFile
 from trainer.training import sft
+from trainer.training.adapter_run import INCIDENTAL, AdapterRun
 from trainer.training.judging_plot import plot_judging
 from trainer.training.modelling import Loss, open_for_tuning, pad_token, save_adapter
 from trainer.training.preference import PreferenceLoss, both_probabilities, judged, with_references
@@ -40,9 +28,6 @@ from trainer.training.prefix_loop import Tuning
 from trainer.training.recipe import Recipe, RecipeError
 from trainer.training.schedule import SCORES, Record, Report
 from trainer.training.verifier import BalancedLoss, attempt_scores
-from trainer.weights.base import base_folder, source_of
-
-LIBRARIES = ("torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes")
 
 
 @dataclass(frozen=True)
@@ -59,50 +44,18 @@ class TrainingSet:
         return sum(example.learned for example in self.examples)
 
 
-class Run:
+class Run(AdapterRun[Recipe]):
     """A recipe on this machine. Raises RecipeError, RowError, EngineError, BaseError, ModelError."""
 
-    def __init__(self, recipe: Recipe, settings: Settings) -> None:
-        self.base = _base(recipe, settings)
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        idle = set() if recipe.objective == "preference" else _COMPARED
-        decides = {
-            **recipe.model_dump(mode="json", exclude=_INCIDENTAL | idle),
-            **({"objective": recipe.objective} if recipe.objective != "sft" else {}),
-            # By the names and values of the first release, so that its runs resume.
-            **{"voice": recipe.role, "loop": "prefixed" if recipe.loop == "prefix" else recipe.loop},
-            **_contents(recipe, self.base),
-        }
-        self.folder = folder_of(settings.home, "adapters", once="voices") / content_hash(
-            json.dumps(decides, sort_keys=True)
-        )
-        self.recipe = recipe.model_copy(update={"dtype": self._dtype(recipe)})
-
-    def _dtype(self, recipe: Recipe) -> str:
-        """Number type of the computation. A resumed run keeps the one measured at its start."""
-        config = self.folder / "config.json"
-        earlier = json.loads(config.read_text("utf-8"))["dtype"] if config.exists() else None
-        measured = recipe.dtype or earlier or str(fastest_dtype(self.device)).removeprefix("torch.")
-        # float16, the fastest on GPUs without bfloat16, loses small gradients.
-        return "float32" if measured == "float16" else measured
-
     @property
-    def adapter(self) -> Path:
-        return self.folder / "adapter"
-
-    @cached_property
-    def tokenizer(self) -> PreTrainedTokenizerBase:
-        try:
-            return load_tokenizer(self.base)
-        except (OSError, ValueError) as error:
-            raise RecipeError(
-                f"base: {self.recipe.base} has no readable tokenizer ({first_line(error)}). "
-                "Name a model of the catalogue, a transformers folder, or a model of a reachable hub."
-            ) from error
-
-    @cached_property
-    def encoder(self) -> Encoder:
-        return Encoder(Chat(self.tokenizer, self.recipe.base), self.recipe.form)
+    def decides(self) -> dict[str, Any]:
+        idle = set() if self.recipe.objective == "preference" else _COMPARED
+        return {
+            **self.recipe.model_dump(mode="json", exclude=INCIDENTAL | _PER_OBJECTIVE | idle),
+            **({"objective": self.recipe.objective} if self.recipe.objective != "sft" else {}),
+            # By the names and values of the first release, so that its runs resume.
+            **{"voice": self.recipe.role, "loop": "prefixed" if self.recipe.loop == "prefix" else self.recipe.loop},
+        }
 
     @cached_property
     def training_set(self) -> TrainingSet:
@@ -120,19 +73,10 @@ class Run:
                 f"No row can be used: {rows.too_long} are longer than {self.recipe.longest} tokens "
                 f"(`longest`), {rows.nothing_to_learn} have nothing to learn."
             )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.folder / "config.json", self.recipe.model_dump_json(indent=2))
+        self.begin()
         dev = self._read([self.recipe.dev], self.recipe.dev_rows).examples if self.recipe.dev else []
         loop = self._with_trl if self.recipe.loop == "trl" else self._with_prefixes
-        summary = self._summary(loop(rows.examples, dev, report))
-        write_whole(self.folder / "run.json", json.dumps(summary, indent=1, ensure_ascii=False))
-        return summary
-
-    @property
-    def summary(self) -> dict[str, Any] | None:
-        """The content of `run.json`, or None before there is an adapter."""
-        path = self.folder / "run.json"
-        return json.loads(path.read_text("utf-8")) if path.exists() else None
+        return self.end(self._summary(loop(rows.examples, dev, report)))
 
     def prefers(self, pairs: Sequence[PairRow], adapter: Path | None) -> list[bool]:
         """Whether the base with an adapter (a folder in PEFT's format; None: the base alone) gives the chosen one of
@@ -224,9 +168,6 @@ class Run:
         seconds, tokens = sum(step.seconds for step in steps), sum(step.tokens for step in steps)
         outcomes = {step.step: _figures(step.outcomes) for step in steps if step.outcomes}
         return {
-            "recipe": self.recipe.model_dump(mode="json"),
-            "base": self.base.as_posix(),
-            "adapter": self.adapter.as_posix(),
             "finished": finished,
             "rows": len(self.training_set.examples),
             "too_long": self.training_set.too_long,
@@ -239,9 +180,6 @@ class Run:
             "losses": [step.loss for step in steps],
             "dev_losses": {step.step: step.dev for step in steps if step.dev is not None},
             **(self._judging(outcomes) if self.recipe.objective == "preference" else {"meta_evaluation": outcomes}),
-            "dtype": self.recipe.dtype,
-            "device": self.device,
-            "versions": {name: version(name) for name in LIBRARIES},
         }
 
     def _judging(self, outcomes: dict[int, dict[str, Any]]) -> dict[str, Any]:
@@ -258,11 +196,9 @@ def _figures(outcomes: Mapping[str, Any]) -> dict[str, Any]:
 
 _COMPARED = {"kind", "beta", "length_normalised"}
 """Entries that matter only to preference training."""
-_INCIDENTAL = {
-    "role", "objective", "base", "data", "dev", "dev_rows", "init", "minutes", "save_every", "keep_prefixes"
-}  # fmt: skip
-"""Entries without influence on the adapter, or identified otherwise: files by their contents, the role by its former
-name, the objective only where it is none of the first release."""
+_PER_OBJECTIVE = {"objective", "dev", "dev_rows", "keep_prefixes"}
+"""Entries without influence on the adapter; the objective has some, and counts only where it is none of the first
+release."""
 
 
 def _as_learned(row: Row | ScoredRow | PairRow, recipe: Recipe) -> Row | ScoredRow | PairRow:
@@ -284,21 +220,3 @@ def _as_predicted(row: Row | ScoredRow, recipe: Recipe) -> Row | ScoredRow | Pai
     if not isinstance(learned, ScoredRow) or recipe.objective == "orm":
         return learned
     return learned.model_copy(update={"labels": (learned.outcome,) * len(learned.parts)})
-
-
-def _base(recipe: Recipe, settings: Settings) -> Path:
-    is_hub_id = re.fullmatch(r"[\w.-]+/[\w.-]+", recipe.base) and not Path(recipe.base).exists()
-    return Path(recipe.base) if is_hub_id else base_folder(recipe.base, settings)
-
-
-def _contents(recipe: Recipe, base: Path) -> dict[str, Any]:
-    """Hashes of the files that determine the adapter."""
-    made_from = source_of(base)
-    files = [*recipe.data, *([recipe.init / "adapter_model.safetensors"] if recipe.init else [])]
-    try:
-        hashes = [sha256_of(file) for file in files]
-    except OSError as error:
-        raise RecipeError(
-            f"{error.filename} cannot be read ({error.strerror}). Name its folder with --data."
-        ) from error
-    return {"base": made_from.sha256 if made_from else base.as_posix(), "files": hashes}
