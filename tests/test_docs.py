@@ -32,7 +32,7 @@ ELSEWHERE = {"vllm", ".venv/llama-server/llama-server"}
 BENCH = str(ROOT / "data" / "models" / "bench" / "bench.gguf")
 SLOW = (
     "runtime models pull", "runtime doctor --tune", "trainer retrain", "trainer sft", "trainer verifier ",
-    "trainer preference", "--adapters actor=",
+    "trainer preference", "trainer ppo", "--adapters actor=",
     "trainer export", "trainer calibrate", "trainer promote", "trainer pretrain", "trainer fitness", "trainer improve",
     "trainer reproduce", "--adapters verifier=",
 )  # fmt: skip

@@ -39,7 +39,7 @@ def require_equal(found, expected, tolerance=1e-5):
         torch.testing.assert_close(value, expected[name], atol=tolerance, rtol=1e-3, msg=lambda m, n=name: f"{n}: {m}")
 
 
-def killed_after(step, recipe, home):
+def killed_after(step, recipe, home, kind=Run):
     """Run a recipe in a process of its own, which is killed at a step. A fork, as importing torch again takes longer
     than the run."""
 
@@ -48,7 +48,7 @@ def killed_after(step, recipe, home):
             os.kill(os.getpid(), signal.SIGKILL)
 
     def run():
-        Run(recipe, settings.load(home=home)).run(report)
+        kind(recipe, settings.load(home=home)).run(report)
 
     process = get_context("fork").Process(target=run)
     process.start()

@@ -141,6 +141,78 @@ def _train(recipe: Path, data: Path | None, as_json: bool, **changes: Any) -> No
     print(f"The adapter is in {summary['adapter']}", file=sys.stderr)
 
 
+@app.command()
+def ppo(
+    recipe: Annotated[Path, typer.Argument(help="YAML recipe, such as one of trainer/recipes/ppo/.")],
+    problems: Annotated[
+        Path | None,
+        typer.Option(help="JSON lines with `question` and `answer`; default: the recipe's, in the folder of examples."),
+    ] = None,
+    init: Annotated[
+        Path | None, typer.Option(help="Folder of an actor's adapter to start from, which KL is measured to.")
+    ] = None,
+    outcome_reward: Annotated[
+        str | None,
+        typer.Option(help="What a whole reply is paid for: answer (a right one), verifier (its last score) or none."),
+    ] = None,
+    step_reward: Annotated[
+        str | None,
+        typer.Option(help="Who scores the steps: verifier, critic or arithmetic (by the first error), or none."),
+    ] = None,
+    verifier: Annotated[
+        Path | None, typer.Option(help="Adapter of the verifier: a GGUF file, or on a GPU its folder.")
+    ] = None,
+    credit: Annotated[
+        str | None,
+        typer.Option(
+            help="How scores become rewards: sum, centred (less a half), mean, or min (only the lowest that follows)."
+        ),
+    ] = None,
+    until_error: Annotated[bool, typer.Option("--until-error", help="Pay no step after the first error.")] = False,
+    baseline: Annotated[
+        str | None,
+        typer.Option(help="What returns are compared with: group (other replies to the problem) or value (GAE)."),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of sampling and learning.")] = None,
+    minutes: Minutes = None,
+    limit: Limit = None,
+    as_json: Json = False,
+) -> None:
+    """Train an actor by PPO on rewards of steps, of outcomes, or of both; stops if the reward is hacked. Resumable."""
+    from runtime import settings
+    from trainer.data.examples.attempts import examples_folder
+    from trainer.training.ppo_run import PPORun
+    from trainer.training.progress import ProgressBar, rewards
+    from trainer.training.recipe import PPORecipe, read_recipe_of
+
+    chosen = settings.load()
+    files = {"data": (str(problems.resolve()),) if problems else None}
+    files |= {"init": init and init.resolve(), "verifier": verifier and verifier.resolve()}
+    changes = {"step_reward": step_reward, "outcome_reward": outcome_reward, "credit": credit, "baseline": baseline}
+    changes |= {"until_error": until_error or None, "steps": steps, "minutes": minutes, "limit": limit}
+    read = read_recipe_of(PPORecipe, recipe, examples_folder(chosen), **files, **changes)
+    with ProgressBar("PPO", read.minutes, rewards) as bar:
+        summary = PPORun(read, chosen).run(bar)
+    if as_json:
+        print(json.dumps(summary, ensure_ascii=False))
+    else:
+        first, last = summary["history"][0], summary["history"][-1]
+        print(
+            f"{summary['replies']} replies to {summary['problems']} problems in {summary['steps']} steps, "
+            f"{summary['seconds']:.0f} s in {summary['dtype']}"
+        )
+        for name in ("reward", "right", "kl", "steps", "length"):
+            print(f"{name:8} {first[name]:8.3f} -> {last[name]:.3f}")
+    print(f"The curves are in {summary['plot']}\nThe adapter is in {summary['adapter']}", file=sys.stderr)
+    if summary["stopped"]:
+        print(f"Stopped: {summary['stopped']}", file=sys.stderr)
+        raise typer.Exit(1)
+    if not summary["finished"]:
+        print(
+            "The time limit came before the last step. The same command with more --minutes resumes.", file=sys.stderr
+        )
+
+
 @app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def sft_speed() -> None:
     """Compared the two loops in the first release."""

@@ -182,7 +182,7 @@ class Encoder:
         return self._written(row) if isinstance(row, Row) else self._scored(row)
 
     def _written(self, row: Row) -> Example:
-        prefix, tokens = self._opened(row.messages)
+        prefix, tokens = self.opened(row.messages)
         weights = [0.0] * len(tokens)
         for text, weight in row.reply:
             piece = self.chat.plain_tokens(text)
@@ -194,7 +194,7 @@ class Encoder:
         return Example(tuple(prefix), tuple(tokens), tuple(weights))
 
     def _scored(self, row: ScoredRow) -> ScoredExample:
-        prefix, tokens = self._opened(row.messages)
+        prefix, tokens = self.opened(row.messages)
         right, wrong = (self.chat.plain_tokens(word)[0] for word in row.words)
         if right == wrong:
             raise ValueError(f"the words {' and '.join(row.words)} begin with the same token")
@@ -208,7 +208,7 @@ class Encoder:
     def _compared(self, row: PairRow) -> PairExample:
         """Beginning and continuation are tokenised together and split where the two ways part, as the last token of
         the beginning may merge with what follows."""
-        prefix, opening = self._opened(row.messages)
+        prefix, opening = self.opened(row.messages)
         texts = (row.begun, row.begun + row.chosen, row.begun + row.rejected)
         begun, *ways = (self.chat.prompt_tokens([*row.messages, _reply(text)]) for text in texts)
         shared = _common(begun, *ways)
@@ -223,7 +223,7 @@ class Encoder:
             tuple(prefix), (*begun[len(prefix) : shared], *chosen, *rejected), len(chosen), len(rejected)
         )  # fmt: skip
 
-    def _opened(self, messages: Sequence[Message]) -> tuple[list[int], list[int]]:
+    def opened(self, messages: Sequence[Message]) -> tuple[list[int], list[int]]:
         """The tokens that the base reads, and those that open the adapter's turn."""
         read = self.chat.prompt_tokens([*messages, _reply("")])
         begin = len(read) - len(self.invocation) if self.invocation else 0

@@ -36,7 +36,8 @@ class Progress:
     """Mean loss of validation rows, if computed at this step."""
     outcomes: dict[str, Any] | None = None
     """How well a verifier predicts the outcomes of the validation attempts then (`trainer.evaluation.meta`), or how
-    validation pairs are judged (`trainer.training.preference`), and the `SCORES` of these."""
+    validation pairs are judged (`trainer.training.preference`), and the `SCORES` of these; or what a step of PPO found
+    (`trainer.training.ppo_run`)."""
 
 
 Report = Callable[[Progress], None]

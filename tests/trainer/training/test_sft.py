@@ -177,8 +177,8 @@ def test_the_learning_rate_reaches_zero_at_the_last_step_or_at_the_time_limit():
 
 def test_progress_shows_recent_means_and_at_most_the_time_that_is_left():
     steps = [Progress(n, 12, loss=n, examples=8, tokens=400, seconds=4.0, elapsed=4.0 * n) for n in (1, 2)]
-    assert progress.summary(steps, None) == "loss 1.500, 2.00 examples/s, 100 tokens/s, 0:00:40 left"
-    assert progress.summary(steps, 0.5).endswith("0:00:22 left")
+    assert progress.losses(steps, None) == "loss 1.500, 2.00 examples/s, 100 tokens/s, 0:00:40 left"
+    assert progress.losses(steps, 0.5).endswith("0:00:22 left")
 
 
 # Runs

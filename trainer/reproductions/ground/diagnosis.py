@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
+from runtime.engines.base import Engine
 from runtime.problems.worked import Worked
+from runtime.types import Problem
 from trainer.data.errors.comments import wanted
 from trainer.data.errors.scene import Fault, scene_of
 from trainer.reproductions.ground.attempts import KINDS, Kind, carried_out, faults_of, worded
+from trainer.training.rewards import Judge, until
 
 _EQUATION = re.compile(r"(\d+) ([-+×/]) (\d+) = (\d+)")
 Equation = tuple[str, ...]
@@ -44,6 +47,17 @@ def diagnose(worked: Worked, lines: Sequence[str], seed: int = 0) -> Diagnosis |
     if place >= len(right):
         return Diagnosis(place, "other", "This step is not needed any more.")
     return _explained(worked, lines, place, rng)
+
+
+def by_first_error(problems: Iterable[Worked]) -> Judge:
+    """A judge that knows the first error of every attempt at these problems."""
+    known = {worked.problem.id: worked for worked in problems}
+
+    def judge(engine: Engine, problem: Problem, steps: Sequence[str]) -> list[float]:
+        found = diagnose(known[problem.id], steps)
+        return until(found.place if found else None, len(steps))
+
+    return judge
 
 
 def equation(line: str) -> Equation:

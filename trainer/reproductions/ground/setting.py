@@ -6,6 +6,7 @@ and a fitness check; "bench" and the models of the catalogue are asked the app's
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -15,23 +16,25 @@ from typing import Any
 
 from runtime import engines
 from runtime.engines.base import Engine
-from runtime.files import ROOT, sha256_of
+from runtime.files import ROOT, sha256_of, write_whole
 from runtime.models import catalogue
 from runtime.models.download.files import ModelError
 from runtime.problems import wordproblems
 from runtime.problems.worked import Worked
 from runtime.prompts.actor_turn import ADAPTER as ACTOR
 from runtime.settings import Settings
-from runtime.types import content_hash
+from runtime.types import Problem, content_hash
 from trainer.data.rows import Row, ScoredRow, write_rows
 from trainer.reproductions.ground import problems as ground_problems
 from trainer.reproductions.ground.fitness import FULL, Measured, measure
 from trainer.reproductions.ground.ideal import Ideal
 from trainer.reproductions.ground.pretraining import PLANS, place_of
 from trainer.runs import kept
-from trainer.training.recipe import Recipe, read_recipe
+from trainer.training.ppo_run import PPORun
+from trainer.training.recipe import PPORecipe, Recipe, read_recipe, read_recipe_of
+from trainer.training.rewards import Judge
 from trainer.training.run import Run
-from trainer.training.schedule import SCORES, Record
+from trainer.training.schedule import SCORES, Record, Report
 from trainer.weights.base import BENCH, BENCH_FILE
 from trainer.weights.export import to_gguf_adapter
 
@@ -153,11 +156,31 @@ class Setting:
         resumes. Raises what training raises."""
         steps = recipe.epochs * -(-len(Run(recipe, self.settings).training_set.examples) // recipe.batch)
         run = Run(recipe.model_copy(update={"save_every": max(1, -(-steps // looks))}), self.settings)
-        made = run.folder / f"{recipe.role}.gguf"
-        summary = run.run()
+        return self._exported(run, run.run())
+
+    def _exported(self, run: Run | PPORun, summary: Mapping[str, Any]) -> Trained:
+        made = run.folder / f"{run.recipe.role}.gguf"
         if not made.exists():
             to_gguf_adapter(run.adapter, made, self.gguf)
         return Trained(made, run.adapter, summary)
+
+    def reinforced(
+        self,
+        problems: Sequence[Problem],
+        start: Path | None = None,
+        exact: Judge | None = None,
+        report: Report = lambda progress: None,
+        **changes: object,
+    ) -> Trained:
+        """An actor's adapter trained by PPO on these problems, from that in the folder `start` or from the bare base,
+        with the recipe of the base and these changes; `exact` judges steps for step_reward: exact. Trained once; an
+        interrupted run resumes. Raises what training raises."""
+        rows = [json.dumps({"question": one.text, "answer": one.answer}, ensure_ascii=False) + "\n" for one in problems]
+        path = self.settings.home / "ground" / "rows" / f"{content_hash(*rows)}.jsonl"
+        write_whole(path, rows)
+        recipe = read_recipe_of(PPORecipe, self._recipe("ppo/"), self.settings.home, **self._its(ACTOR), **changes)
+        run = PPORun(recipe.model_copy(update={"data": (path,), "init": start}), self.settings, exact)
+        return self._exported(run, run.run(report))
 
     def _written(self, rows: Sequence[Row | ScoredRow]) -> Path:
         """A file of these rows, named by its content."""

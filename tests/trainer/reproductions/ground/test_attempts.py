@@ -10,7 +10,7 @@ import pytest
 from runtime.checks import arithmetic
 from runtime.types import content_hash
 from trainer.reproductions.ground.attempts import KINDS, MIXTURE, USE, Mixture, drawn, rewritten
-from trainer.reproductions.ground.diagnosis import diagnose
+from trainer.reproductions.ground.diagnosis import by_first_error, diagnose
 from trainer.reproductions.ground.problems import level_of, stream
 from trainer.statistics import wilson
 
@@ -104,3 +104,11 @@ def test_without_a_critique_an_attempt_is_mostly_repeated(attempts):
 def test_a_rate_for_every_level_is_needed():
     with pytest.raises(ValueError, match="5 levels"):
         Mixture(rates=(0.1, 0.2))
+
+
+def test_a_judge_that_knows_the_first_error_scores_the_steps_before_it(attempts):
+    judge = by_first_error(PROBLEMS)
+    for attempt in attempts[:100]:
+        scores = judge(None, attempt.worked.problem, attempt.lines)
+        place = attempt.first_error if attempt.errors else len(attempt.lines)
+        assert scores == [float(step < place) for step in range(len(attempt.lines))]
