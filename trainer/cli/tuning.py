@@ -186,11 +186,12 @@ def ppo(
     from trainer.training.recipe import PPORecipe, read_recipe_of
 
     chosen = settings.load()
-    files = {"data": (str(problems.resolve()),) if problems else None}
-    files |= {"init": init and init.resolve(), "verifier": verifier and verifier.resolve()}
+    files = {"init": init and init.resolve(), "verifier": verifier and verifier.resolve()}
     changes = {"step_reward": step_reward, "outcome_reward": outcome_reward, "credit": credit, "baseline": baseline}
     changes |= {"until_error": until_error or None, "steps": steps, "minutes": minutes, "limit": limit}
     read = read_recipe_of(PPORecipe, recipe, examples_folder(chosen), **files, **changes)
+    if problems:
+        read = read.model_copy(update={"data": (problems,)})
     with ProgressBar("PPO", read.minutes, rewards) as bar:
         summary = PPORun(read, chosen).run(bar)
     if as_json:
