@@ -172,12 +172,12 @@ def test_the_value_head_learns_returns_and_leaves_the_adapter_alone(bases, repli
 
 
 def test_a_run_earns_more_along_its_steps_and_leaves_an_adapter(tiny, data):
-    recipe = recipe_of(tiny.hf, data, group=16, steps=6, **BY_LETTER)
+    recipe = recipe_of(tiny.hf, data, group=16, steps=6, learning_rate=3e-2, kl=0.0, **BY_LETTER)
     run = PPORun(recipe, settings.load(), of_letter)
     progress = []
     summary = run.run(progress.append)
     rewards = [step["reward"] for step in summary["history"]]
-    assert sum(rewards[-2:]) > 1.15 * sum(rewards[:2])
+    assert sum(rewards[-2:]) > 1.3 * sum(rewards[:2])
     assert summary["finished"] and summary["stopped"] is None and summary["replies"] == 192
     assert [one.step for one in progress] == list(range(1, 7))
     assert summary["history"][0]["kl"] == 0 and summary["history"][-1]["kl"] > 0.01
@@ -245,11 +245,11 @@ def test_llama_cpp_samples_with_the_adapter_of_the_moment(tiny, data, tmp_path, 
         real(self, path, context, parallel, threads, adapters, extra_buffers)
 
     monkeypatch.setattr(LlamaCppEngine, "__init__", init)
-    recipe = recipe_of(tiny.gguf, data, group=16, steps=6, **BY_LETTER)
+    recipe = recipe_of(tiny.gguf, data, group=16, steps=6, learning_rate=3e-2, kl=0.0, **BY_LETTER)
     summary = PPORun(recipe, settings.load(threads=1), of_letter).run()
     assert len(set(opened_with)) == 6
     rewards = [step["reward"] for step in summary["history"]]
-    assert sum(rewards[-2:]) > 1.15 * sum(rewards[:2])
+    assert sum(rewards[-2:]) > 1.3 * sum(rewards[:2])
 
 
 def test_a_run_starts_from_the_named_adapter_and_is_held_to_it(tiny, data, tmp_path):
