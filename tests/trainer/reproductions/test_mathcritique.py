@@ -434,7 +434,7 @@ def bench_ground(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         # A busy machine may decide these differently another time: batches, threads, number types.
         patched.setattr(Ground, "engine", partialmethod(Ground.engine, parallel=1))
-        patched.setattr("trainer.training.run.fastest_dtype", lambda device: torch.float32)
+        patched.setattr("trainer.training.adapter_run.fastest_dtype", lambda device: torch.float32)
         yield Ground("bench", settings.load(threads=1, home=tmp_path_factory.mktemp("bench")))
 
 
