@@ -109,7 +109,7 @@ def test_a_solver_is_trained_on_corrections_chosen_by_keyboard_without_moving_th
     tab.get_by_text("Solver of smollm2-135m · 10 min · 25 corrections").wait_for()
     tab.get_by_role("radio", name="Critic (from ratings)").check()
     tab.get_by_text("Training: step").wait_for()  # a run in progress is shown whatever is chosen
-    tab.get_by_text("Nothing has been trained here yet.").wait_for(timeout=60_000)
+    tab.get_by_text("Nothing has been trained here yet.").wait_for(timeout=180_000)
     tab.get_by_role("radio", name="Solver (from corrections)").check()
     tab.get_by_text("The new solver passed").wait_for()
     tab.get_by_text("How well it judges the new solver's steps was not measured.").wait_for()
