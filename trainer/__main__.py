@@ -11,7 +11,7 @@ import warnings
 
 import typer
 
-from trainer.cli import judging, labelling, making, solving, tuning
+from trainer.cli import experiments, judging, labelling, making, shipping, solving, tuning
 from trainer.cli.former import Group
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for group in (making, labelling, tuning, solving, judging):
+for group in (making, labelling, tuning, shipping, solving, judging, experiments):
     app.add_typer(group.app)
 
 

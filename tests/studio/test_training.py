@@ -30,17 +30,22 @@ from trainer.__main__ import app
 from trainer.pipelines.stages import Stages, Stopped
 
 
+def recorded(log, problem, texts):
+    """A run in the log: a person's attempt with these steps."""
+    attempt = Trajectory(problem_id=problem.id, steps=tuple(Step(text=text) for text in texts), origin="student")
+    outcome = Outcome(status="settled", trajectory_id=attempt.id)
+    talk = SelfTalk(problem=problem, turns=(attempt,), outcome=outcome)
+    run = Run(new_id(), log.start_session(), "check", "check", "m", Transcript(talk), created_at=now())
+    log.record(run)
+    return run
+
+
 def rated(log, number, wrong):
     """An attempt of three steps, all rated, the last one wrong or right."""
     problem = Problem(text=f"What is {number} + 1, and then + 1, and then + 1?")
-    texts = [f"{number + k} + 1 = {number + k + (2 if wrong and k == 2 else 1)}" for k in range(3)]
-    attempt = Trajectory(problem_id=problem.id, steps=tuple(Step(text=text) for text in texts), origin="student")
-    outcome = Outcome(status="settled", trajectory_id=attempt.id)
-    run = Run(
-        new_id(), log.start_session(), "check", "check", "m", Transcript(SelfTalk(problem=problem, turns=(attempt,),
-        outcome=outcome)), created_at=now()
-    )  # fmt: skip
-    log.record(run)
+    run = recorded(
+        log, problem, [f"{number + k} + 1 = {number + k + (2 if wrong and k == 2 else 1)}" for k in range(3)]
+    )
     for k in range(3):
         said = Feedback(rating=-1 if wrong and k == 2 else 1, consent=True)
         log.add_label(run.id, step_id(run.id, 0, k), said)
@@ -94,13 +99,7 @@ def test_the_preview_equals_the_trainers_examples(log):
 def corrected(log, number, correction, consent=True):
     """An attempt whose first step a person wrote anew; about two of five of these problems are kept for the test."""
     problem = Problem(text=f"Ann has {number} pens and buys 2 more. How many has she?")
-    attempt = Trajectory(problem_id=problem.id, steps=(Step(text="She has many pens."),), origin="student")
-    outcome = Outcome(status="settled", trajectory_id=attempt.id)
-    run = Run(
-        new_id(), log.start_session(), "check", "check", "m", Transcript(SelfTalk(problem=problem, turns=(attempt,),
-        outcome=outcome)), created_at=now()
-    )  # fmt: skip
-    log.record(run)
+    run = recorded(log, problem, ["She has many pens."])
     log.add_label(run.id, step_id(run.id, 0, 0), Feedback(rating=-1, consent=consent, correction=correction))
     return problem
 
